@@ -1,0 +1,45 @@
+-- Joined in front of every script. Time is always Redis TIME, in ms since 1970.
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+
+local TERMINAL = {succeeded = true, failed = true, canceled = true}
+local LIVE = {submitting = true, queued = true, running = true}
+
+-- Whole numbers as text: Lua would write 1.7e+12.
+local function int(n) return string.format('%.0f', n) end
+
+local function key(id) return 'job:' .. id end
+
+local function get(id, field) return redis.call('HGET', key(id), field) or nil end
+
+local function num(id, field) return tonumber(get(id, field) or '0') or 0 end
+
+-- Revisions grow like fences, so an ETag never repeats, not even after a flush.
+local function changed(id, state)
+  local revision = int(math.max(num(id, 'revision') + 1, now))
+  redis.call('HSET', key(id), 'state', state, 'revision', revision)
+  redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'id', id, 'state', state, 'revision', revision)
+end
+
+-- Out of every set of live jobs; `unsealed` is left to the sealer and to entomb.
+local function leave(id, model, owner)
+  redis.call('ZREM', 'queued:' .. model, id)
+  redis.call('ZREM', 'outbox', id)
+  redis.call('ZREM', 'lease', id)
+  redis.call('ZREM', 'deadline', id)
+  redis.call('SREM', 'inflight:' .. owner, id)
+end
+
+-- The ledger: accepted = succeeded + failed + canceled + expired + open. A job counts once it was told to its client.
+local function tell(id, state)
+  if get(id, 'told') then return end
+  redis.call('HSET', key(id), 'told', '1')
+  if redis.call('SREM', 'missing', id) == 0 then redis.call('HINCRBY', 'ledger', 'accepted', 1) end
+  if TERMINAL[state] then
+    redis.call('HINCRBY', 'ledger', state, 1)
+  elseif state == 'tombstone' then
+    redis.call('HINCRBY', 'ledger', 'expired', 1)
+  else
+    redis.call('SADD', 'open', id)
+  end
+end

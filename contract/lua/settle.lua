@@ -1,0 +1,58 @@
+-- ARGV: id, verdict JSON, unsealed ("1": S3 is away, decide in Redis alone, only if a record exists), retention_ms past which an ended record is looked at again
+-- Writes the end of a job into its record, whatever non-terminal, abandoned or missing state it finds. A tombstone and another end are left alone. Repeating it is harmless.
+local id = ARGV[1]
+local verdict = cjson.decode(ARGV[2])
+local state = get(id, 'state')
+local unsealed = ARGV[3] == '1'
+if not state and unsealed then return {'MISSING'} end
+
+local function answer(word)
+  local record = redis.call('HGETALL', key(id))
+  table.insert(record, 1, word)
+  return record
+end
+
+if state == 'tombstone' or (TERMINAL[state] and verdict.state ~= 'deleted') then return answer('FOUND') end
+
+local model, owner = get(id, 'model') or verdict.model, get(id, 'owner') or verdict.owner
+if model then leave(id, model, owner) end
+
+if verdict.state == 'deleted' then
+  redis.call('DEL', key(id))
+  redis.call('ZREM', 'owner:' .. owner, id)
+  redis.call('HSET', key(id), 'owner', owner, 'created_at', int(verdict.created_at), 'gone', 'deleted')
+  redis.call('ZADD', 'gc', int(verdict.created_at + tonumber(ARGV[4]) + 86400000), id)
+  changed(id, 'tombstone')
+  return answer('SETTLED')
+end
+
+redis.call('HSET', key(id), 'owner', owner, 'model', model, 'task', verdict.task, 'created_at', int(verdict.created_at),
+  'deadline', int(verdict.deadline), 'completed_at', int(verdict.completed_at), 'expires_at', int(verdict.expires_at),
+  'attempt', int(verdict.attempt), 'max_attempts', int(verdict.max_attempts), 'verdict', ARGV[2])
+-- The verdict holds them all; a record needs no second copy.
+redis.call('HDEL', key(id), 'spec', 'input', 'warnings', 'metadata', 'lease_until', 'not_before', 'reason')
+if unsealed then redis.call('ZADD', 'unsealed', int(now), id) end
+redis.call('ZADD', 'gc', int(verdict.expires_at), id)
+if verdict.state == 'abandoned' then
+  redis.call('ZREM', 'owner:' .. owner, id)
+else
+  redis.call('ZADD', 'owner:' .. owner, int(verdict.created_at), id)
+end
+changed(id, verdict.state)
+
+if TERMINAL[verdict.state] then
+  if not state then
+    tell(id, verdict.state)
+  elseif get(id, 'told') then
+    redis.call('SREM', 'open', id)
+    redis.call('HINCRBY', 'ledger', verdict.state, 1)
+  end
+end
+if verdict.state == 'succeeded' and type(verdict.timings) == 'table' and verdict.timings.work_ms then
+  -- Moving average over about 16 pictures, for the estimate.
+  local pace = 'pace:' .. model
+  local n = math.min(redis.call('HINCRBY', pace, 'n', 1), 16)
+  local ms = tonumber(redis.call('HGET', pace, 'ms') or '0')
+  redis.call('HSET', pace, 'ms', int(ms + (verdict.timings.work_ms - ms) / n))
+end
+return answer('SETTLED')
