@@ -43,3 +43,25 @@ local function tell(id, state)
     redis.call('SADD', 'open', id)
   end
 end
+
+-- A record becomes a tombstone. `gone` is "deleted" (by its owner) or "expired" (by age; the list shows it until it is cleared).
+local function bury(id, owner, gone, gc_at)
+  local kept = redis.call('HMGET', key(id), 'state', 'told', 'model', 'created_at', 'completed_at', 'revision')
+  local state, told = kept[1], kept[2]
+  if kept[3] then leave(id, kept[3], owner) end
+  redis.call('ZREM', 'unsealed', id)
+  redis.call('DEL', key(id), 'preview:' .. id)
+  redis.call('HSET', key(id), 'owner', owner, 'gone', gone, 'revision', kept[6] or '0')
+  if kept[4] then redis.call('HSET', key(id), 'created_at', kept[4]) end
+  if kept[5] then redis.call('HSET', key(id), 'completed_at', kept[5]) end
+  if gone == 'deleted' then redis.call('ZREM', 'owner:' .. owner, id) end
+  redis.call('ZADD', 'gc', gc_at, id)
+  changed(id, 'tombstone')
+  if told then
+    redis.call('HSET', key(id), 'told', '1')
+    if TERMINAL[state] then redis.call('HINCRBY', 'ledger', state, -1) else redis.call('SREM', 'open', id) end
+    redis.call('HINCRBY', 'ledger', 'expired', 1)
+  elseif redis.call('SISMEMBER', 'missing', id) == 1 then
+    tell(id, 'tombstone')
+  end
+end

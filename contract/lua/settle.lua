@@ -15,17 +15,12 @@ end
 if state == 'tombstone' or (TERMINAL[state] and verdict.state ~= 'deleted') then return answer('FOUND') end
 
 local model, owner = get(id, 'model') or verdict.model, get(id, 'owner') or verdict.owner
-if model then leave(id, model, owner) end
-
 if verdict.state == 'deleted' then
-  redis.call('DEL', key(id))
-  redis.call('ZREM', 'owner:' .. owner, id)
-  redis.call('HSET', key(id), 'owner', owner, 'created_at', int(verdict.created_at), 'gone', 'deleted')
-  redis.call('ZADD', 'gc', int(verdict.created_at + tonumber(ARGV[4]) + 86400000), id)
-  changed(id, 'tombstone')
+  bury(id, owner, 'deleted', int(verdict.created_at + tonumber(ARGV[4]) + 86400000))
   return answer('SETTLED')
 end
 
+leave(id, model, owner)
 redis.call('HSET', key(id), 'owner', owner, 'model', model, 'task', verdict.task, 'created_at', int(verdict.created_at),
   'deadline', int(verdict.deadline), 'completed_at', int(verdict.completed_at), 'expires_at', int(verdict.expires_at),
   'attempt', int(verdict.attempt), 'max_attempts', int(verdict.max_attempts), 'verdict', ARGV[2])
