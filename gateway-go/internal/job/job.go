@@ -4,22 +4,6 @@ package job
 
 import "time"
 
-// Status is what a client sees of a job.
-type Status string
-
-// The six answers a poll can give; unknown is a 404 and has no status.
-const (
-	Queued    Status = "queued"
-	Running   Status = "running"
-	Succeeded Status = "succeeded"
-	Failed    Status = "failed"
-	Canceled  Status = "canceled"
-	Expired   Status = "expired"
-)
-
-// Terminal reports whether a job with this status can never change again.
-func (s Status) Terminal() bool { return s != Queued && s != Running }
-
 // Job is one request, one id, one terminal state: the JSON object of the API. Every key is always present, null when not known.
 type Job struct {
 	ID            string            `json:"id"`
@@ -65,20 +49,6 @@ type Progress struct {
 	Steps int     `json:"steps"`
 }
 
-// Spec is what runs: every setting decided. Image i of N uses Seed + i.
-type Spec struct {
-	Prompt         string  `json:"prompt"`
-	NegativePrompt string  `json:"negative_prompt"`
-	Width          int     `json:"width"`  // pixels
-	Height         int     `json:"height"` // pixels
-	Steps          int     `json:"steps"`
-	GuidanceScale  float64 `json:"guidance_scale"`
-	Scheduler      string  `json:"scheduler"`
-	Seed           int64   `json:"seed"` // 0 to 2^32 - 1
-	N              int     `json:"n"`
-	Format         string  `json:"format"` // png, webp, jpeg
-}
-
 // Output is one stored image.
 type Output struct {
 	Index       int    `json:"index"`
@@ -89,13 +59,6 @@ type Output struct {
 	SizeBytes   int64  `json:"size_bytes"`
 	SHA256      string `json:"sha256"`
 	Seed        int64  `json:"seed"`
-}
-
-// Failure is why a job failed: a stable code, a sentence a person can act on, and whether trying again makes sense.
-type Failure struct {
-	Code      string `json:"code"`
-	Message   string `json:"message"`
-	Retryable bool   `json:"retryable"`
 }
 
 // Metrics are the times of a job's stages in ms; null when not known.

@@ -1,0 +1,3 @@
+module darkroom/contract
+
+go 1.26

@@ -1,0 +1,44 @@
+package job
+
+import "time"
+
+// ServiceStatus is the state of the whole service: its books, its workers, its lines.
+type ServiceStatus struct {
+	Ledger  Ledger   `json:"ledger"`
+	Workers []Worker `json:"workers"`
+	Models  []Model  `json:"models"` // each with its line
+}
+
+// Ledger is the published count: Accepted = Succeeded + Failed + Canceled + Expired + InFlight + Unaccounted.
+type Ledger struct {
+	Accepted    int64 `json:"accepted"`
+	Succeeded   int64 `json:"succeeded"`
+	Failed      int64 `json:"failed"`
+	Canceled    int64 `json:"canceled"`
+	Expired     int64 `json:"expired"`
+	InFlight    int64 `json:"in_flight"`
+	Unaccounted int64 `json:"unaccounted"`
+}
+
+// Worker is one live worker process, as its heartbeat tells.
+type Worker struct {
+	Name      string    `json:"name"`
+	Version   string    `json:"version"`
+	Models    []string  `json:"models"` // it serves
+	Warm      []string  `json:"warm"`   // it holds in memory
+	State     string    `json:"state"`  // ready, busy, paused, draining, sick
+	Reason    string    `json:"reason"` // why it is paused or sick
+	Stage     string    `json:"stage"`  // of the job it works on
+	Loading   *Loading  `json:"loading"`
+	GPU       string    `json:"gpu"`
+	Held      int       `json:"held"` // messages it has taken
+	StartedAt time.Time `json:"started_at"`
+	SeenAt    time.Time `json:"seen_at"`
+}
+
+// Loading is a model being read into memory.
+type Loading struct {
+	Model      string    `json:"model"`
+	Since      time.Time `json:"since"`
+	ExpectedMS int64     `json:"expected_ms"`
+}

@@ -1,0 +1,15 @@
+package job
+
+// Spec is what runs: every setting decided. Image i of N uses Seed + i.
+type Spec struct {
+	Prompt         string  `json:"prompt"`
+	NegativePrompt string  `json:"negative_prompt"`
+	Width          int     `json:"width"`  // pixels
+	Height         int     `json:"height"` // pixels
+	Steps          int     `json:"steps"`
+	GuidanceScale  float64 `json:"guidance_scale"`
+	Scheduler      string  `json:"scheduler"`
+	Seed           int64   `json:"seed"` // 0 to 2^32 - 1
+	N              int     `json:"n"`
+	Format         string  `json:"format"` // png, webp, jpeg
+}
