@@ -1,0 +1,66 @@
+"""The gateway: built from the checkout, run as many times as GATEWAY_COUNT says."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import credentials
+import environment
+import probe
+import step
+from process import Process
+from settings import CHECKOUT, Settings, data_dir
+
+# Number n listens 2 × n ports above the first: an API port and an admin port each.
+PORTS_EACH = 2
+
+
+def binary(settings: Settings) -> Path:
+    """In the data folder, so that a running stack keeps its gateway while the checkout is worked on."""
+    return data_dir(settings) / "bin" / "darkroom-gateway"
+
+
+def build(settings: Settings) -> None:
+    """Builds anew each time: Go's own cache knows what has changed."""
+    target = binary(settings)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(".new")
+    step.run("building the gateway", ["go", "build", "-o", str(draft), "."], {**os.environ, "CGO_ENABLED": "0"}, CHECKOUT / "gateway-go")
+    if target.exists() and step.digest([target]) == step.digest([draft]):
+        draft.unlink()
+    else:
+        draft.rename(target)
+
+
+def processes(settings: Settings) -> list[Process]:
+    made = []
+    for index in range(int(settings["GATEWAY_COUNT"])):
+        port, admin_port = (int(settings[key]) + PORTS_EACH * index for key in ("GATEWAY_PORT", "GATEWAY_ADMIN_PORT"))
+        made.append(
+            Process(
+                name=f"gateway-{index}",
+                command=str(binary(settings)),
+                directory=CHECKOUT,
+                environment={**environment_of(settings, index), "DARKROOM_BUILD": _build(settings)},
+                probe=partial(probe.http, f"http://127.0.0.1:{admin_port}/readyz"),
+                ports={"GATEWAY_PORT": port, "GATEWAY_ADMIN_PORT": admin_port},
+                priority=40,
+                stop_seconds=30,
+            )
+        )
+    return made
+
+
+def environment_of(settings: Settings, index: int) -> dict[str, str]:
+    port, admin_port = (int(settings[key]) + PORTS_EACH * index for key in ("GATEWAY_PORT", "GATEWAY_ADMIN_PORT"))
+    own = {"GATEWAY_ADDR": f"127.0.0.1:{port}", "GATEWAY_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
+    if "GATEWAY_ID_KEYS" not in settings:
+        own["GATEWAY_ID_KEYS_FILE"] = str(credentials.id_keys_file(settings))
+    return {**environment.shared(settings), **own}
+
+
+def _build(settings: Settings) -> str:
+    """Part of the environment so that the runner sees a new binary as a change and restarts the gateway."""
+    return step.digest([binary(settings)])[:12] if binary(settings).exists() else "none"

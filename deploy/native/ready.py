@@ -1,0 +1,49 @@
+"""Waits until every process can do its work."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+from collections.abc import Iterable
+from pathlib import Path
+
+from process import Process
+from runner import Runner
+
+
+class NotReady(Exception):
+    """Something did not come up; the text names it and ends with its log."""
+
+
+def wait(runner: Runner, processes: Iterable[Process], limit: float) -> None:
+    """Returns when all are ready, each reported with its time; raises NotReady after `limit` seconds or when one gives up."""
+    started = time.monotonic()
+    waiting = list(processes)
+    while waiting:
+        statuses = runner.statuses()
+        for process in list(waiting):
+            elapsed = time.monotonic() - started
+            trouble = complaint(process)
+            if not trouble:
+                waiting.remove(process)
+                print(f"  ok  {process.name} is ready ({elapsed:.1f} s)", flush=True)
+            elif statuses[process.name].state == "FATAL" or elapsed > limit:
+                log = runner.logs / f"{process.name}.log"
+                raise NotReady(f"{process.name} is not ready after {elapsed:.0f} s: {trouble}\n--- end of {log}\n{_tail(log)}")
+        if waiting:
+            time.sleep(0.2)
+
+
+def complaint(process: Process) -> str:
+    """Why the process is not ready, or an empty text."""
+    try:
+        process.probe()
+    except urllib.error.HTTPError as error:
+        return f"it answers {error.code}: {error.read(300).decode(errors='replace').strip()}"
+    except (OSError, EOFError) as error:
+        return f"no answer yet ({error})"
+    return ""
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-25:]) if log.exists() else "(no log)"
