@@ -87,7 +87,7 @@ func (v *validation) fromProduct(product string, preset *string) string {
 	if i < 0 {
 		return ""
 	}
-	return strings.ReplaceAll(v.model.Presets[i].Template, "{product}", words)
+	return v.text("/product", new(strings.ReplaceAll(v.model.Presets[i].Template, "{product}", words)))
 }
 
 // words must say something; text may be empty.
@@ -109,7 +109,7 @@ func (v *validation) text(path string, text *string) string {
 		v.bad(path, "Must not contain a NUL character.")
 	case utf8.RuneCountInString(*text) > MaxPromptCharacters:
 		v.tooLong = true
-		v.bad(path, "At most %d characters.", MaxPromptCharacters)
+		v.bad(path, "At most %d characters, a preset's own words included.", MaxPromptCharacters)
 	default:
 		return *text
 	}

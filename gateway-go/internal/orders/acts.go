@@ -22,7 +22,9 @@ func (d *Desk) DryRun(ctx context.Context, owner string, request job.Request) (j
 }
 
 // Read answers the job as it stands.
-func (d *Desk) Read(ctx context.Context, owner, id string) (job.Job, error) { return job.Job{}, errStub }
+func (d *Desk) Read(ctx context.Context, owner, id string) (job.Job, error) {
+	return job.Job{}, errStub
+}
 
 // Wait answers as soon as the job has ended, and at the limit as it stands.
 func (d *Desk) Wait(ctx context.Context, owner, id string, limit time.Duration) (job.Job, error) {
@@ -30,7 +32,9 @@ func (d *Desk) Wait(ctx context.Context, owner, id string, limit time.Duration) 
 }
 
 // Cancel ends a live job; a finished one is answered unchanged.
-func (d *Desk) Cancel(ctx context.Context, owner, id string) (job.Job, error) { return job.Job{}, errStub }
+func (d *Desk) Cancel(ctx context.Context, owner, id string) (job.Job, error) {
+	return job.Job{}, errStub
+}
 
 // Delete cancels a live job, and removes a job with its images.
 func (d *Desk) Delete(ctx context.Context, owner, id string) error { return errStub }
