@@ -5,5 +5,5 @@ import "embed"
 
 // Files holds topology.json, the Lua scripts, the schemas and the OpenAPI document, by their path in this folder.
 //
-//go:embed *.json lua/*.lua
+//go:embed *.json openapi.yaml lua/*.lua
 var Files embed.FS
