@@ -1,0 +1,121 @@
+"""What Darkroom costs while nothing happens, and what a poll costs. `python3 tests/bench/costs.py` starts a private stack, measures, prints one table.
+
+Memory is VmRSS of the process alone; the supervisor is measured without its engine, which is a child of its own. CPU is user + system time of
+the gateway from /proc/PID/stat over the polls of one job that waits or runs, so it holds everything that the gateway does meanwhile, its janitor included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STACK = [sys.executable, str(ROOT / "deploy/native/stack.py")]
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def private_stack() -> Iterator[dict[str, str]]:
+    """A stack of its own, on ports of its own, with the simulated model; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
+        environment = os.environ | {
+            "DATA_DIR": folder,
+            "PORT_OFFSET": "9000",
+            "WORKER_ENGINE": "simulated",
+            "WORKER_MODELS": "simulated",
+            "TEST_MODE": "true",
+        }
+        try:
+            subprocess.run([*STACK, "up"], env=environment, check=True, stdout=sys.stderr)
+            yield environment
+        finally:
+            subprocess.run([*STACK, "down"], env=environment, check=True, stdout=sys.stderr)
+
+
+def settings(environment: dict[str, str]) -> dict[str, str]:
+    """Every key of the stack, as `stack.py env` prints it."""
+    text = subprocess.run([*STACK, "env"], env=environment, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(["bash", "-c", f"{text}\nenv -0"], check=True, capture_output=True, text=True).stdout
+    return dict(line.split("=", 1) for line in shown.split("\0") if "=" in line)
+
+
+def pid(environment: dict[str, str], name: str, command: str) -> int:
+    """The youngest process of a part whose command line holds `command`: for gunicorn that is its worker, the supervisor."""
+    lines = subprocess.run([*STACK, "pids", name], env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+    found = [int(line.split()[1]) for line in lines if command in line]
+    if not found:
+        raise SystemExit(f"no process of {name} runs {command!r}")
+    return found[-1]
+
+
+def resident_mb(process: int) -> float:
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit(f"process {process} is gone")
+
+
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def poll_cost(connection: http.client.HTTPConnection, gateway: int, url: str, headers: dict[str, str], polls: int, status: int) -> float:
+    """Milliseconds of gateway CPU per poll; every answer must have the status."""
+    before = cpu_seconds(gateway)
+    for _ in range(polls):
+        connection.request("GET", url, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != status:
+            raise SystemExit(f"a poll was answered {answer.status}, not {status}")
+    return (cpu_seconds(gateway) - before) * 1000 / polls
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--polls", type=int, default=5000)
+    polls = arguments.parse_args().polls
+    with private_stack() as environment:
+        keys = settings(environment)
+        gateway = pid(environment, "gateway-0", "darkroom-gateway")
+        supervisor = pid(environment, "worker-0", "darkroom_worker.app")
+        time.sleep(10)  # what is measured is idleness: nothing else to wait for
+        rows = [("idle gateway, RSS", f"{resident_mb(gateway):.1f} MB"), ("idle supervisor without its engine, RSS", f"{resident_mb(supervisor):.1f} MB")]
+
+        connection = http.client.HTTPConnection(keys["GATEWAY_ADDR"], timeout=30)
+        def submit(body: dict[str, object], cookie: str = "") -> tuple[str, str]:
+            headers = {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
+            connection.request("POST", "/v1/jobs", json.dumps(body), headers)
+            answer = connection.getresponse()
+            job = json.loads(answer.read())
+            if answer.status != 202:
+                raise SystemExit(f"submit was answered {answer.status}: {job}")
+            return f"/v1/jobs/{job['id']}", cookie or answer.headers["Set-Cookie"].split(";")[0]
+
+        long = {"model": "simulated", "prompt": "a red mug", "steps": 100, "metadata": {"step_ms": "10000"}}
+        _, cookie = submit(long)
+        waiting, _ = submit(long, cookie)
+        headers = {"Cookie": cookie}
+        rows.append(("poll of a pending job, 200", f"{poll_cost(connection, gateway, waiting, headers, polls, 200):.3f} ms CPU"))
+        connection.request("GET", waiting, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        headers["If-None-Match"] = answer.headers["ETag"]
+        rows.append(("poll of a pending job, 304", f"{poll_cost(connection, gateway, waiting, headers, polls, 304):.3f} ms CPU"))
+        rows.append((f"gateway after {2 * polls} polls, RSS", f"{resident_mb(gateway):.1f} MB"))
+    for name, value in rows:
+        print(f"{name:45} {value:>15}")
+
+
+if __name__ == "__main__":
+    main()
