@@ -1,0 +1,130 @@
+"""The map of the worker, and its small HTTP side: /healthz, /readyz, /metrics. gunicorn runs create_app()."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import structlog
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from darkroom_worker import catalog, logs, settings
+from darkroom_worker.attempt import Workshop
+from darkroom_worker.consumer import Consumer
+from darkroom_worker.dependencies import Dependencies
+from darkroom_worker.engine import Engine
+from darkroom_worker.heartbeat import Heartbeat
+from darkroom_worker.ledger import Ledger, LedgerAway
+from darkroom_worker.publisher import Publisher
+from darkroom_worker.settings import Settings
+from darkroom_worker.status import Status
+from darkroom_worker.store import Store
+from darkroom_worker.topology import Topology
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """One consumer and all it is made of."""
+
+    def __init__(self, config: Settings) -> None:
+        models = catalog.load(config.MODELS_FILE, config.WORKER_MODELS, config.TEST_MODE)
+        names = tuple(models)
+        self.config = config
+        self.ledger = Ledger(config.REDIS_URL, config.CONTRACT_DIR)
+        store = Store(
+            config.S3_ENDPOINT, config.S3_ACCESS_KEY, config.S3_SECRET_KEY, config.S3_SECURE, config.S3_BUCKET
+        )
+        topology = Topology(config.CONTRACT_DIR)
+        self.engine = Engine(models, config.WORKER_GPU, config.WORKER_DEVICE, config.WORKER_LOCK_DIR, config.TEST_MODE)
+        self.status = Status(config.name, names, config.WORKER_GPU, self.engine)
+        limit = settings.job_limit(config, held=sum(model.batch_cap + 1 for model in models.values()))
+        workshop = Workshop(config.name, self.ledger, store, self.engine, config.RETENTION, limit)
+        self.publisher = Publisher(config.RABBITMQ_URL, config.name, topology, names)
+        self.consumer = Consumer(config.RABBITMQ_URL, workshop, models, topology, self.status, self.publisher)
+        self.heartbeat = Heartbeat(config.name, self.ledger, self.status)
+        self.dependencies = Dependencies(self.ledger, store, self.status)
+
+    async def run(self) -> None:
+        """Works until it is cancelled; one part that ends, ends all."""
+        parts = (self.engine, self.heartbeat, self.dependencies, self.consumer)
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part.run(), name=type(part).__name__.lower())
+
+    async def drain(self) -> None:
+        await self.consumer.drain(self.config.WORKER_DRAIN_GRACE)
+
+    async def close(self) -> None:
+        await self.engine.stop()
+        await self.consumer.close()
+        await self.publisher.close()
+        with contextlib.suppress(LedgerAway):
+            await self.ledger.forget(self.config.name)
+        await self.ledger.close()
+
+
+def create_app() -> FastAPI:
+    """The ASGI application; a bad setting ends the process with one line."""
+    try:
+        config = settings.load()
+        logs.configure(config.LOG_LEVEL, config.name)
+        worker = Worker(config)
+    except (settings.BadSetting, catalog.BadCatalogue) as error:
+        sys.exit(f"darkroom-worker: {error}")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(worker.run())
+        running.add_done_callback(_end_process)
+        # gunicorn would close its listeners first and give a lifespan 30 s at most. This way health and metrics
+        # stay visible through the drain, for as long as it may take.
+        drain = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain.set)
+        leaving = asyncio.create_task(_leave(worker, running, drain))
+        yield
+        drain.set()
+        await leaving
+
+    app = FastAPI(title="Darkroom worker", lifespan=lifespan, openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        """The process is up."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        """Whether this worker takes work, and if not, why."""
+        reasons = worker.status.unready
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+async def _leave(worker: Worker, running: asyncio.Task[None], drain: asyncio.Event) -> None:
+    await drain.wait()
+    await worker.drain()
+    running.remove_done_callback(_end_process)
+    running.cancel()
+    await asyncio.wait({running})
+    await worker.close()
+    log.info("gone")
+    os.kill(os.getpid(), signal.SIGQUIT)  # gunicorn's word for: leave at once
+
+
+def _end_process(running: asyncio.Task[None]) -> None:
+    """A worker without its consumer would look healthy and do nothing: end it, and gunicorn starts another."""
+    if not running.cancelled():
+        log.critical("the worker cannot go on", exc_info=running.exception())
+        os._exit(1)

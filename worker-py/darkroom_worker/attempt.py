@@ -1,0 +1,410 @@
+"""One message's way through: claim -> engine -> store -> verdict -> settle. It knows no AMQP: it answers what shall become of the message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import hashlib
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import structlog
+
+from darkroom_worker import ledger as answers
+from darkroom_worker import metrics
+from darkroom_worker.engine import Drawing, Engine, EngineDied, EngineStopped, Progress, TaskFailed
+from darkroom_worker.ledger import Ledger, LedgerAway
+from darkroom_worker.messages import Failure, Image, Job, Timings, Verdict
+from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
+from darkroom_worker.store import Store, StoreAway
+
+BEAT_SECONDS = 0.5  # a cancel is noticed within two of these, and progress moves at most so often
+STORE_BUDGET_SECONDS = 120
+LEDGER_RETRY_SECONDS = 1
+RETRY_MS = (5_000, 30_000, 120_000)
+# An engine that died starts again within a second or two: its job goes on at once, and only then waits.
+DEATH_RETRY_MS = (0, 5_000, 30_000)
+DEFER_LEASE_MS = 15_000
+ENGINE_DIED = "engine_died"  # the reason code that makes an exhausted job poison
+OVERDUE = "Its time was over before it was finished: try again, or allow more time."
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Halt(enum.Enum):
+    """Why a running attempt must stop."""
+
+    ENDED = enum.auto()  # somebody else ended the job
+    STALE = enum.auto()  # somebody else works on it
+    DEADLINE = enum.auto()
+    LIMIT = enum.auto()  # longer than the broker lets a message stay unacknowledged
+    DRAIN = enum.auto()
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every attempt of this worker uses."""
+
+    name: str
+    ledger: Ledger
+    store: Store
+    engine: Engine
+    retention: int  # s
+    limit: float  # s that one attempt may take
+
+
+@dataclass(frozen=True)
+class History:
+    """What a verdict tells of the attempts at a job; started_at in ms, of the first."""
+
+    attempt: int
+    started_at: int | None
+    worker: str | None
+
+
+class Attempt:
+    """One try at one message. `progress.drawn` is set when the engine is free for the next."""
+
+    def __init__(self, workshop: Workshop, job: Job, published_at: int) -> None:
+        self.job = job
+        self.progress = Progress()
+        self._draining = False
+        self._shop = workshop
+        self._published_at = published_at
+        self._halt: asyncio.Future[Halt] = asyncio.get_running_loop().create_future()
+        self._claim = answers.Run(0, 0, 0)
+        self._claimed_at = 0.0
+        self._log = log.bind(job_id=job.id, model=job.model)
+
+    def drain(self) -> None:
+        """Give the job back, unless it ends by itself first."""
+        self._draining = True
+        self._stop(Halt.DRAIN)
+
+    async def run(self) -> Outcome:
+        """Works until the message's fate is clear."""
+        try:
+            while True:
+                outcome = await self._once()
+                if outcome is not None:
+                    return outcome
+        finally:
+            self.progress.drawn.set()
+
+    async def _once(self) -> Outcome | None:
+        """One claim and what follows from it; None to claim again."""
+        if self._draining or not await self._shop.engine.usable():
+            return Requeue()
+        shop, job = self._shop, self.job
+        claim = await self._insist(lambda: shop.ledger.claim(job.id, job.model, shop.name, self._published_at))
+        match claim:
+            case answers.Drop():
+                return Ack()
+            case answers.Defer("lease", _):
+                return Delay(DEFER_LEASE_MS)
+            case answers.Defer(_, wait_ms):
+                return Delay(wait_ms)
+            case answers.Run():
+                return await self._work(claim)
+        try:
+            match claim:
+                case answers.Late():
+                    return await self._end_late()
+                case answers.Exhausted(reason):
+                    return await self._end_exhausted(reason)
+                case _:
+                    return await self._find_or_restore()
+        except StoreAway as error:
+            # S3 away is never "no verdict": the message is kept and tried later.
+            self._log.warning("the store is away, the message waits", error=str(error))
+            return Delay(DEFER_LEASE_MS)
+
+    # Ends without work.
+
+    async def _find_or_restore(self) -> Outcome | None:
+        """No record: Redis lost it, or it never was."""
+        if await self._settle_existing():
+            return Ack()
+        if await self._insist(self._shop.ledger.now) >= self.job.deadline:
+            return await self._end_late()
+        job = self.job
+        fields = job.fields()
+        await self._insist(
+            lambda: self._shop.ledger.restore(job.id, job.owner, job.model, fields, job.created_at, job.deadline)
+        )
+        self._log.info("record restored")
+        # Somebody may have ended it between the look and the restoring.
+        return Ack() if await self._settle_existing() else None
+
+    async def _end_late(self) -> Outcome:
+        await self._end_failed(Failure(code="deadline", message=OVERDUE, retryable=True), await self._history())
+        return Ack()
+
+    async def _end_exhausted(self, reason: dict[str, Any]) -> Outcome:
+        if reason.get("code") == ENGINE_DIED:
+            failure = Failure(
+                code="poison", message=f"The engine died at every attempt, last: {reason['message']}.", retryable=False
+            )
+        else:
+            last = f" Before that: {reason['message']}." if reason.get("message") else ""
+            failure = Failure(
+                code="worker_lost", message=f"The worker was lost at the last attempt.{last}", retryable=True
+            )
+        await self._end_failed(failure, await self._history())
+        return Ack()
+
+    async def _history(self) -> History:
+        """What the record knows of the attempts; nothing when it is gone."""
+        attempt, started, worker = await self._insist(
+            lambda: self._shop.ledger.look(self.job.id, "attempt", "started_at", "worker")
+        )
+        return History(int(attempt or 0), int(started) if started else None, worker)
+
+    async def _settle_existing(self) -> bool:
+        """Takes over the verdict that is there already. Raises StoreAway."""
+        found = await asyncio.to_thread(self._shop.store.read_verdict, self.job.id)
+        if found is None:
+            return False
+        await self._settle(found)
+        return True
+
+    # Work.
+
+    async def _work(self, claim: answers.Run) -> Outcome | None:
+        self._claim, self._claimed_at = claim, time.monotonic()
+        self._halt = asyncio.get_running_loop().create_future()
+        if self._draining:
+            self._stop(Halt.DRAIN)
+        self.progress = Progress(drawn=self.progress.drawn)
+        metrics.ATTEMPTS.labels(self.job.model).inc()
+        self._log.info("claimed", attempt=claim.attempt, fence=claim.fence)
+        beats = asyncio.create_task(self._beat_on())
+        left = max(0.0, (self.job.deadline - claim.now) / 1000)
+        timer = asyncio.get_running_loop().call_later(
+            min(left, self._shop.limit), self._stop, Halt.DEADLINE if left < self._shop.limit else Halt.LIMIT
+        )
+        try:
+            return await self._draw_and_end()
+        except StoreAway as error:
+            return await self._give_up("storage_unavailable", str(error), RETRY_MS)
+        except EngineDied as error:
+            return await self._give_up(ENGINE_DIED, str(error), DEATH_RETRY_MS)
+        except TaskFailed as error:
+            if error.transient:
+                return await self._give_up(error.code, error.message, RETRY_MS)
+            return await self._fail(Failure(code=error.code, message=error.message, retryable=False, **self._where()))
+        finally:
+            timer.cancel()
+            beats.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beats
+
+    async def _draw_and_end(self) -> Outcome | None:
+        if self._claim.attempt > 1 and await self._settle_existing():
+            return Ack()
+        drawing = await self._until_halt(
+            self._shop.engine.draw(self.job.model_dump(), self._claim.attempt, self.progress), stop_engine=True
+        )
+        if isinstance(drawing, Halt):
+            return await self._leave(drawing)
+        began = time.monotonic()
+        self.progress.stage = "uploading"
+        images = await self._until_halt(self._upload(drawing), stop_engine=False)
+        if isinstance(images, Halt):
+            return await self._leave(images)
+        # From here on it ends, one way or the other: no halt is heard any more.
+        await self._succeed(drawing, images, round((time.monotonic() - began) * 1000))
+        return Ack()
+
+    async def _until_halt(self, work: Awaitable[T], *, stop_engine: bool) -> T | Halt:
+        """The work's result, or why it must stop; then it has stopped. The first of the two counts."""
+        task: asyncio.Future[T] = asyncio.ensure_future(work)
+        either: set[asyncio.Future[Any]] = {task, self._halt}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if not (stop_engine and self._shop.engine.cancel(self.job.id)):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, EngineStopped, EngineDied, TaskFailed, StoreAway):
+            await task
+        return self._halt.result()
+
+    async def _leave(self, halt: Halt) -> Outcome | None:
+        self._log.info("stopped", why=halt.name.lower(), **self._where())
+        match halt:
+            case Halt.ENDED:
+                return Ack()
+            case Halt.STALE:
+                return None
+            case Halt.DEADLINE:
+                return await self._fail(Failure(code="deadline", message=OVERDUE, retryable=True, **self._where()))
+            case Halt.LIMIT:
+                message = f"It took longer than the {self._shop.limit:.0f} s that one attempt may take: ask for less."
+                return await self._fail(Failure(code="engine_error", message=message, retryable=False, **self._where()))
+            case Halt.DRAIN:
+                with contextlib.suppress(LedgerAway):
+                    await self._shop.ledger.release(self.job.id, self._claim.fence)
+                metrics.RELEASES.inc()
+                return Requeue()
+
+    async def _upload(self, drawing: Drawing) -> list[Image]:
+        """A prefix of this attempt's own: nothing is ever overwritten. Raises StoreAway when the budget is over."""
+        prefix = f"results/{self.job.id}/{self._claim.fence}-{secrets.token_hex(4)}"
+        images = []
+        for index, picture in enumerate(drawing.pictures):
+            key = f"{prefix}/{index}.{picture.extension}"
+            await self._store(self._shop.store.put, key, picture.data, picture.content_type)
+            images.append(
+                Image(index=index, key=key, content_type=picture.content_type, width=picture.width, height=picture.height,
+                      size_bytes=len(picture.data), sha256=hashlib.sha256(picture.data).hexdigest(), seed=picture.seed)
+            )  # fmt: skip
+        return images
+
+    async def _succeed(self, drawing: Drawing, images: list[Image], upload_ms: int) -> None:
+        started, now = await self._started_at(), self._now()
+        timings = Timings(
+            queue_ms=max(0, started - self.job.created_at), load_ms=drawing.load_ms, denoise_ms=drawing.denoise_ms,
+            decode_ms=drawing.decode_ms, upload_ms=upload_ms, work_ms=now - self._claim.now,
+            total_ms=max(0, now - self.job.created_at),
+        )  # fmt: skip
+        history = History(self._claim.attempt, started, self._shop.name)
+        state = await self._end(
+            self._verdict("succeeded", now, history, images=images, timings=timings, **self._where())
+        )
+        if state == "succeeded":
+            metrics.IMAGES.labels(self.job.model).inc(len(images))
+            for stage in ("queue", "load", "denoise", "decode", "upload", "work", "total"):
+                metrics.STAGE_SECONDS.labels(self.job.model, stage).observe(getattr(timings, f"{stage}_ms") / 1000)
+
+    async def _give_up(self, code: str, message: str, delays: tuple[int, ...]) -> Outcome | None:
+        """A transient error: back to the queue for later, or the end when no attempt is left."""
+        index = min(self._claim.attempt, len(delays)) - 1
+        delay = round(delays[index] * random.uniform(0.8, 1))  # noqa: S311 - jitter, below what the delay queue waits
+        reason = {"code": code, "message": message, **self._where()}
+        self._log.warning("attempt failed", code=code, error=message, attempt=self._claim.attempt)
+        word, not_before = await self._insist(
+            lambda: self._shop.ledger.retry(self.job.id, self._claim.fence, delay, reason)
+        )
+        if word == "OK":
+            metrics.RETRIES.labels(code).inc()
+            if delay == 0:
+                self._published_at = not_before
+                return None
+            return Delay(delay, not_before)
+        if word != "LAST":
+            return None
+        if code == ENGINE_DIED:
+            code, message = "poison", f"The engine died at every attempt, last: {message}."
+        retryable = code not in ("poison", "out_of_memory")
+        return await self._fail(Failure(code=code, message=message, retryable=retryable, **self._where()))
+
+    async def _fail(self, failure: Failure) -> Outcome:
+        try:
+            await self._end_failed(failure, History(self._claim.attempt, await self._started_at(), self._shop.name))
+        except StoreAway as error:
+            self._log.warning("the store is away, the message waits", error=str(error))
+            return Delay(DEFER_LEASE_MS)
+        return Ack()
+
+    # The verdict.
+
+    async def _end_failed(self, failure: Failure, history: History) -> None:
+        now = self._now() if self._claim.now else await self._insist(self._shop.ledger.now)
+        await self._end(self._verdict("failed", now, history, error=failure, step=failure.step, steps=failure.steps))
+
+    async def _end(self, verdict: Verdict) -> str:
+        """Seals the verdict, or takes the one that was first, and settles. Answers the state that is shown. Raises StoreAway."""
+        sealed = await self._store(self._shop.store.create_verdict, self.job.id, verdict.encode())
+        state = await self._settle(sealed)
+        code = verdict.error.code if verdict.error else ""
+        self._log.info("ended", state=state, code=code, attempt=verdict.attempt)
+        if state == verdict.state:
+            metrics.VERDICTS.labels(self.job.model, state, code).inc()
+        return state
+
+    async def _settle(self, verdict: bytes) -> str:
+        _, state = await self._insist(lambda: self._shop.ledger.settle(self.job.id, verdict, self._shop.retention))
+        return state
+
+    def _verdict(self, state: Literal["succeeded", "failed"], now: int, history: History, **more: Any) -> Verdict:
+        job = self.job
+        return Verdict(
+            id=job.id, state=state, owner=job.owner, model=job.model, task=job.task, spec=job.spec, input=job.input,
+            warnings=job.warnings, metadata=job.metadata, seed_drawn=job.seed_drawn, created_at=job.created_at,
+            started_at=history.started_at, completed_at=now, deadline=job.deadline, expires_at=now + self._shop.retention * 1000,
+            attempt=history.attempt, max_attempts=job.max_attempts, worker=history.worker, **more,
+        )  # fmt: skip
+
+    async def _started_at(self) -> int:
+        """When the first attempt began."""
+        if self._claim.attempt == 1:
+            return self._claim.now
+        with contextlib.suppress(LedgerAway):
+            started = (await self._shop.ledger.look(self.job.id, "started_at"))[0]
+            if started:
+                return int(started)
+        return self._claim.now
+
+    def _where(self) -> dict[str, int]:
+        return {"step": self.progress.step, "steps": self.progress.steps} if self.progress.steps else {}
+
+    def _now(self) -> int:
+        """Redis time, carried on by the local clock since the claim."""
+        return self._claim.now + round((time.monotonic() - self._claimed_at) * 1000)
+
+    # Keeping the lease; waiting for what is away.
+
+    async def _beat_on(self) -> None:
+        """Says twice a second how far it is, and hears when the job has ended. Redis away is no reason to stop."""
+        stored = 0
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            progress, revision = self.progress, ""
+            try:
+                if progress.preview is not None and progress.preview_number > stored:
+                    await self._shop.ledger.preview(self.job.id, progress.preview)
+                    stored, revision = progress.preview_number, str(self._now())
+                stage = "loading_model" if progress.stage == "warming_up" else progress.stage
+                word = await self._shop.ledger.beat(
+                    self.job.id, self._claim.fence, stage, progress.step, progress.steps, revision
+                )
+            except LedgerAway as error:
+                self._log.warning("no answer to a beat", error=str(error))
+                continue
+            if word in ("ENDED", "STALE"):
+                self._stop(Halt[word])
+                return
+
+    async def _store(self, call: Callable[..., T], *arguments: Any) -> T:
+        """A call to S3, repeated for as long as the budget lasts. Raises StoreAway."""
+        until, pause = time.monotonic() + STORE_BUDGET_SECONDS, 0.2
+        while True:
+            try:
+                return await asyncio.to_thread(call, *arguments)
+            except StoreAway as error:
+                metrics.STORE_TROUBLE.inc()
+                if time.monotonic() + pause > until:
+                    raise
+                self._log.warning("the store is away", error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5)
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A call to Redis, repeated until it answers: nothing can be decided without it."""
+        while True:
+            try:
+                return await call()
+            except LedgerAway as error:
+                metrics.LEDGER_TROUBLE.inc()
+                self._log.warning("the ledger is away", error=str(error))
+                await asyncio.sleep(LEDGER_RETRY_SECONDS)
+
+    def _stop(self, halt: Halt) -> None:
+        if not self._halt.done():
+            self._halt.set_result(halt)

@@ -1,0 +1,214 @@
+"""AMQP and nothing else: connection, prefetch, ack, watchdog, pause, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+
+from darkroom_worker import metrics
+from darkroom_worker.attempt import Attempt, Workshop
+from darkroom_worker.batcher import Batcher, Delivery
+from darkroom_worker.catalog import Model
+from darkroom_worker.intake import Intake
+from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
+from darkroom_worker.publisher import CONFIRM_SECONDS, Publisher, connect
+from darkroom_worker.status import Status
+from darkroom_worker.topology import Topology
+
+WATCH_SECONDS = 15
+IDLE_SECONDS = 20
+FAULT_DELAY_MS = 15_000
+RELEASE_SECONDS = 8  # what a drain may take beyond its grace
+
+log = structlog.get_logger()
+
+
+class Rebuild(Exception):
+    """The watchdog found that this connection brings nothing any more; the text says how it knows."""
+
+
+class Consumer:
+    """Brings messages to the batcher and carries out what becomes of them."""
+
+    def __init__(
+        self, url: str, workshop: Workshop, models: Mapping[str, Model], topology: Topology, status: Status,
+        publisher: Publisher,
+    ) -> None:  # fmt: skip
+        self._url = url
+        self._name = workshop.name
+        self._models = models
+        self._topology = topology
+        self._status = status
+        self._publisher = publisher
+        self._intake = Intake(workshop, topology, publisher)
+        self._batcher = Batcher(workshop, self._conclude)
+        self._queues: dict[str, tuple[AbstractQueue, str]] = {}
+        self._connection: AbstractConnection | None = None
+        self._refusals: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Consumes until it is cancelled, across any number of connections."""
+        batches = asyncio.create_task(self._batcher.run())
+        try:
+            while True:
+                try:
+                    await self._consume()
+                except (*CONNECTION_EXCEPTIONS, TimeoutError, Rebuild) as error:
+                    log.warning("consuming anew", reason=str(error) or repr(error))
+                    metrics.REBUILDS.inc()
+                self._lose()
+                await asyncio.sleep(1)
+        finally:
+            batches.cancel()
+
+    async def drain(self, grace: float) -> None:
+        """Takes nothing new, finishes what fits into the grace, gives back the rest."""
+        self._status.draining = True
+        self._status.touch()
+        await self._pause()
+        running = set(self._batcher.running)
+        log.info("draining", running=len(running), grace=grace)
+        if running:
+            await asyncio.wait(running, timeout=grace)
+        for attempt in self._batcher.running.values():
+            attempt.drain()
+        if unfinished := set(self._batcher.running):
+            await asyncio.wait(unfinished, timeout=RELEASE_SECONDS)
+
+    async def close(self) -> None:
+        """Whatever is still unacknowledged goes back to the queue with this."""
+        for task in list(self._batcher.running):
+            task.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+                await asyncio.wait_for(connection.close(), CONFIRM_SECONDS)
+
+    # Receiving.
+
+    async def _consume(self) -> None:
+        """One connection's life. Raises when it is over."""
+        self._connection = await connect(self._url, f"{self._name} consumes")
+        channel = await self._connection.channel(publisher_confirms=False)
+        await self._topology.declare(channel, self._models)
+        watched = time.monotonic()
+        while True:
+            if channel.is_closed or self._connection.is_closed:
+                raise Rebuild("the channel was closed")
+            if self._status.unfit:
+                await self._pause()
+            elif not self._queues:
+                await self._resume(channel)
+            if time.monotonic() - watched > WATCH_SECONDS:
+                watched = time.monotonic()
+                await self._watch()
+            await asyncio.wait({asyncio.ensure_future(channel.closed())}, timeout=0.5)
+
+    async def _resume(self, channel: AbstractChannel) -> None:
+        for model in self._models.values():
+            await channel.set_qos(prefetch_count=model.batch_cap + 1)
+            queue = await channel.get_queue(self._topology.queue(model.id), ensure=False)
+            tag = await queue.consume(self._receive, timeout=CONFIRM_SECONDS)
+            self._queues[model.id] = (queue, tag)
+        self._status.consuming = True
+        self._status.touch()
+        log.info("consuming", models=list(self._models))
+
+    async def _pause(self) -> None:
+        """Takes nothing new and hands back what has not begun: another worker may be well."""
+        queues, self._queues = self._queues, {}
+        self._status.consuming = False
+        for queue, tag in queues.values():
+            with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+                await queue.cancel(tag, timeout=CONFIRM_SECONDS)
+        for delivery in self._batcher.empty():
+            await self._conclude(delivery, None, Requeue())
+
+    async def _watch(self) -> None:
+        """A look through a channel of its own: client libraries only log a lost queue or a cancelled consumer."""
+        assert self._connection is not None  # noqa: S101 - for the type checker
+        idle = time.monotonic() - self._status.last_busy > IDLE_SECONDS and not self._status.held
+        async with asyncio.timeout(CONFIRM_SECONDS), self._connection.channel() as channel:
+            for model in self._models:
+                name = self._topology.queue(model)
+                found = (await channel.declare_queue(name, passive=True)).declaration_result
+                if not self._queues:
+                    continue
+                if not found.consumer_count:
+                    raise Rebuild(f"{name} has no consumer")
+                if idle and found.message_count:
+                    raise Rebuild(f"{name} holds messages and brings none")
+
+    async def _receive(self, message: AbstractIncomingMessage) -> None:
+        self._status.held[message.message_id or ""] += 1
+        self._status.touch()
+        if isinstance(received := self._intake.read(message), Delivery):
+            self._batcher.add(received)
+            return
+        task = asyncio.create_task(self._refuse(message, received))
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    # Concluding.
+
+    async def _refuse(self, message: AbstractIncomingMessage, trouble: Exception) -> None:
+        """A message that is no job of ours is put where it belongs, then acked."""
+        await self._intake.refuse(message, trouble)
+        await self._ack(message)
+        self._let_go(message)
+
+    async def _conclude(self, delivery: Delivery, attempt: Attempt | None, outcome: Outcome | BaseException) -> None:
+        message = delivery.message
+        if isinstance(outcome, BaseException):
+            log.error("the attempt broke", job_id=delivery.job.id, exc_info=outcome)
+            outcome = Delay(FAULT_DELAY_MS)
+        metrics.DELIVERIES.labels(type(outcome).__name__.lower()).inc()
+        match outcome:
+            case Ack():
+                await self._ack(message)
+            case Requeue():
+                with contextlib.suppress(*CONNECTION_EXCEPTIONS):
+                    await message.nack(requeue=True)
+            case Delay(wait_ms, published_at):
+                # The broker has requeued what a lost channel brought: a copy would only double it.
+                if not _is_lost(message):
+                    await self._intake.delay(message, wait_ms, published_at)
+                    await self._ack(message)
+        self._let_go(message)
+
+    async def _ack(self, message: AbstractIncomingMessage) -> None:
+        try:
+            await message.ack()
+        except CONNECTION_EXCEPTIONS:
+            log.info("a late ack was dropped", job_id=message.message_id)
+
+    def _let_go(self, message: AbstractIncomingMessage) -> None:
+        key = message.message_id or ""
+        self._status.held[key] -= 1
+        if self._status.held[key] <= 0:
+            del self._status.held[key]
+        self._status.touch()
+
+    def _lose(self) -> None:
+        """The channel is gone, and the broker will bring again what it brought: what has not begun is forgotten."""
+        self._queues = {}
+        self._status.consuming = False
+        for delivery in self._batcher.empty():
+            self._let_go(delivery.message)
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed:
+            closing = asyncio.create_task(connection.close())
+            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _is_lost(message: AbstractIncomingMessage) -> bool:
+    try:
+        return bool(message.channel.is_closed)
+    except CONNECTION_EXCEPTIONS:
+        return True

@@ -1,0 +1,98 @@
+"""Environment -> Settings, validated once; a bad value stops the start with one line: key, value, what is allowed."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+# Each may also be given as KEY_FILE, a file that holds the value.
+SECRETS = ("RABBITMQ_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY")
+
+
+class BadSetting(Exception):
+    """A value that the worker cannot start with; the text is one line for the operator."""
+
+
+def _split(value: object) -> object:
+    return tuple(word for word in re.split(r"[,\s]+", value) if word) if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    """30 and 30s are the same."""
+    return value[:-1] if isinstance(value, str) and re.fullmatch(r"[0-9.]+s", value) else value
+
+
+class Settings(BaseModel):
+    """Every key that the worker reads, under its name in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    RABBITMQ_URL: str = Field("amqp://darkroom:darkroom@127.0.0.1:5682/", pattern="^amqps?://")
+    RABBITMQ_CONSUMER_TIMEOUT: int = Field(1_800_000, ge=60_000)  # ms
+    REDIS_URL: str = Field("redis://127.0.0.1:6389/0", pattern="^(rediss?|unix)://")
+    S3_ENDPOINT: str = Field("127.0.0.1:9010", pattern=r"^[^/\s]+$")  # host:port
+    S3_SECURE: bool = False
+    S3_ACCESS_KEY: str = Field("darkroom", min_length=1)
+    S3_SECRET_KEY: str = Field("darkroom-secret", min_length=1)
+    S3_BUCKET: str = Field("darkroom", pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    MODELS_FILE: Path = CHECKOUT / "deploy" / "models.yaml"
+    CONTRACT_DIR: Path = CHECKOUT / "contract"
+    RETENTION: int = Field(604_800, ge=60)  # s
+    LOG_LEVEL: Literal["debug", "info", "warning", "error"] = "info"
+    TEST_MODE: bool = False
+
+    WORKER_GPU: int = Field(0, ge=0, le=1023)
+    WORKER_NAME: str = Field("", pattern="^[A-Za-z0-9._-]{0,128}$")
+    WORKER_MODELS: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()  # empty: all in the catalogue
+    WORKER_DEVICE: Literal["auto", "cpu", "cuda"] = "auto"
+    WORKER_DRAIN_GRACE: Annotated[float, BeforeValidator(_seconds)] = Field(30, ge=0, le=86_400)  # s
+    WORKER_JOB_LIMIT: Annotated[float, BeforeValidator(_seconds)] = Field(
+        0, ge=0, le=86_400
+    )  # s; 0: as RABBITMQ_CONSUMER_TIMEOUT allows
+    WORKER_LOCK_DIR: Path = Path("/tmp")  # noqa: S108 - must be one folder for every worker of the machine
+
+    @property
+    def name(self) -> str:
+        """This worker's name in heartbeats, records and verdicts."""
+        return self.WORKER_NAME or f"{socket.gethostname().split('.')[0] or 'localhost'}-{self.WORKER_GPU}"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the environment. Raises BadSetting; a secret's value is not repeated."""
+    given = {key: value for key, value in environ.items() if key in Settings.model_fields and value != ""}
+    for key in SECRETS:
+        path = environ.get(f"{key}_FILE")
+        if path:
+            try:
+                given[key] = Path(path).read_text().strip()
+            except OSError as error:
+                raise BadSetting(f"{key}_FILE={path}: cannot be read ({error.strerror})") from error
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        value = "…" if key in SECRETS else given.get(key, "")
+        raise BadSetting(f"{key}={value}: {first['msg']}") from error
+
+
+def job_limit(config: Settings, held: int) -> float:
+    """How long one attempt may take, in s, so that the last of `held` messages is acknowledged before the broker loses patience.
+
+    Raises BadSetting when WORKER_JOB_LIMIT asks for more.
+    """
+    most = config.RABBITMQ_CONSUMER_TIMEOUT / 1000 / (held + 1)
+    if most <= config.WORKER_JOB_LIMIT:
+        raise BadSetting(
+            f"WORKER_JOB_LIMIT={config.WORKER_JOB_LIMIT:g}: must be below {most:.0f} s: {held} messages are held at once "
+            f"and RABBITMQ_CONSUMER_TIMEOUT is {config.RABBITMQ_CONSUMER_TIMEOUT} ms"
+        )
+    return config.WORKER_JOB_LIMIT or most * 0.9

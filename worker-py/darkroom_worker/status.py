@@ -1,0 +1,86 @@
+"""What this worker is doing right now: the page that heartbeat, /readyz and the pause of consumption are read from."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+from darkroom_worker import __version__
+from darkroom_worker.attempt import Attempt
+from darkroom_worker.engine import Engine
+
+
+class Status:
+    """Written by the consumer and by the checks of the dependencies."""
+
+    def __init__(self, name: str, models: tuple[str, ...], gpu: int, engine: Engine) -> None:
+        self._name = name
+        self._models = models
+        self._gpu = gpu
+        self._engine = engine
+        self.held: Counter[str] = Counter()  # ids of all unacknowledged messages
+        self.attempts: list[Attempt] = []
+        self.troubles = {
+            "redis": "not reached yet",
+            "s3": "not reached yet",
+        }  # what keeps the worker from taking work: part -> why
+        self.consuming = False
+        self.draining = False
+        self.last_busy = time.monotonic()
+        self.changed = asyncio.Event()
+
+    def touch(self) -> None:
+        """Something that the heartbeat tells has changed."""
+        self.last_busy = time.monotonic()
+        self.changed.set()
+
+    @property
+    def unfit(self) -> dict[str, str]:
+        """Why this worker must not take work; empty when it may."""
+        reasons = dict(self.troubles)
+        if self._engine.sick:
+            reasons["engine"] = self._engine.sick
+        if self.draining:
+            reasons["worker"] = "draining"
+        return reasons
+
+    @property
+    def unready(self) -> dict[str, str]:
+        """Why /readyz is red; empty when it is green."""
+        reasons = self.unfit
+        if not self._engine.ready:
+            reasons.setdefault("engine", "starting")
+        if not self.consuming:
+            reasons.setdefault("rabbitmq", "not consuming")
+        return reasons
+
+    def heartbeat(self, now: int, started_at: int) -> dict[str, Any]:
+        """The JSON of worker:{name}; times in ms."""
+        report: dict[str, Any] = {
+            "name": self._name,
+            "version": __version__,
+            "models": list(self._models),
+            "warm": sorted(self._engine.warm),
+            "held": list(self.held),
+            "state": self._state(),
+            "gpu": self._gpu,
+            "started_at": started_at,
+            "at": now,
+        }
+        if reasons := self.unfit:
+            report["reason"] = "; ".join(f"{part}: {why}" for part, why in reasons.items())
+        if self.attempts:
+            report["job"] = self.attempts[-1].job.id
+            report["stage"] = self.attempts[-1].progress.stage
+        return report
+
+    def _state(self) -> str:
+        if self.draining:
+            return "draining"
+        if self._engine.sick:
+            return "sick"
+        if self.troubles or not self._engine.ready:
+            return "paused"
+        return "busy" if self.attempts else "ready"
