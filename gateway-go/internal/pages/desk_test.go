@@ -1,0 +1,136 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sort"
+	"testing"
+	"time"
+
+	"darkroom/gateway/internal/job"
+)
+
+// shownDesk holds jobs to be shown. It proves how the page looks, and nothing about the orders room.
+type shownDesk struct {
+	jobs  []job.Job
+	away  error // what every question answers, when the ledger is away
+	asked []job.Request
+}
+
+func (d *shownDesk) Submit(_ context.Context, _ string, request job.Request, _ string) (job.Job, bool, error) {
+	d.asked = append(d.asked, request)
+	if d.away != nil {
+		return job.Job{}, false, d.away
+	}
+	j := queuedJob("new", "", "waiting")
+	j.Input, j.QueuePosition = request.Input(), ref(1)
+	d.jobs = append([]job.Job{j}, d.jobs...)
+	return j, false, nil
+}
+
+func (d *shownDesk) Read(_ context.Context, _, id string) (job.Job, error) {
+	if d.away != nil {
+		return job.Job{}, d.away
+	}
+	for _, j := range d.jobs {
+		if j.ID == id {
+			return j, nil
+		}
+	}
+	return job.Job{}, &job.Error{Code: job.NotFound, Message: "There is no such job."}
+}
+
+func (d *shownDesk) Cancel(ctx context.Context, owner, id string) (job.Job, error) {
+	j, err := d.Read(ctx, owner, id)
+	j.Status, j.CompletedAt, j.Stage = job.Canceled, ref(j.CreatedAt), nil
+	return j, err
+}
+
+func (d *shownDesk) Delete(ctx context.Context, owner, id string) error {
+	_, err := d.Read(ctx, owner, id)
+	return err
+}
+
+func (d *shownDesk) List(_ context.Context, _, cursor string, limit int) (job.Page, error) {
+	if d.away != nil {
+		return job.Page{}, d.away
+	}
+	if cursor != "" || len(d.jobs) <= limit {
+		return job.Page{Jobs: d.jobs, Total: len(d.jobs)}, nil
+	}
+	return job.Page{Jobs: d.jobs[:limit], Next: "more", Total: len(d.jobs)}, nil
+}
+
+func (d *shownDesk) Models(context.Context) ([]job.Model, error) { return sampleModels, nil }
+
+func (d *shownDesk) Limits() job.Limits { return job.Limits{Retention: 7 * 24 * time.Hour} }
+
+func (d *shownDesk) Status(context.Context) (job.ServiceStatus, error) {
+	if d.away != nil {
+		return job.ServiceStatus{}, d.away
+	}
+	now := time.Now()
+	return job.ServiceStatus{
+		Ledger: job.Ledger{Accepted: 12481, Succeeded: 12101, Failed: 87, Canceled: 241, Expired: 38, InFlight: 14},
+		Models: sampleModels,
+		Workers: []job.Worker{
+			{Name: "worker 1", State: "busy", Stage: "denoising", Warm: []string{"pocket-studio"}, SeenAt: now.Add(-time.Second)},
+			{Name: "worker 2", State: "ready", Loading: &job.Loading{Model: "sdxl", Since: now, ExpectedMS: 12_000}, SeenAt: now.Add(-2 * time.Second)},
+			{Name: "worker 3", State: "draining", Warm: []string{"pocket-studio"}, SeenAt: now},
+		},
+	}, nil
+}
+
+// allJobs is every state, in a fixed order.
+func allJobs() []job.Job {
+	jobs := sampleJobs()
+	names := make([]string, 0, len(jobs))
+	for name := range jobs {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var all []job.Job
+	for _, name := range names {
+		all = append(all, jobs[name])
+	}
+	return all
+}
+
+func serve(t testing.TB, desk Desk) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handlerOf(t, desk))
+	t.Cleanup(server.Close)
+	return server
+}
+
+func handlerOf(t testing.TB, desk Desk) *http.ServeMux {
+	t.Helper()
+	mux := http.NewServeMux()
+	studio := &Studio{
+		Desk: desk, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Owner: func(http.ResponseWriter, *http.Request) (string, error) { return "somebody", nil },
+		StatusOf: func(err error) int {
+			var refused *job.Error
+			if errors.As(err, &refused) {
+				switch refused.Code {
+				case job.NotFound:
+					return http.StatusNotFound
+				case job.Gone:
+					return http.StatusGone
+				case job.InvalidRequest:
+					return http.StatusBadRequest
+				case job.QueueFull:
+					return http.StatusTooManyRequests
+				}
+			}
+			return http.StatusServiceUnavailable
+		},
+	}
+	if err := studio.Register(mux); err != nil {
+		t.Fatal(err)
+	}
+	return mux
+}

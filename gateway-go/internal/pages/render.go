@@ -1,0 +1,67 @@
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+
+	"darkroom/web"
+)
+
+// renderer holds every template, parsed at start.
+type renderer struct{ templates *template.Template }
+
+func parseTemplates(a *assets) (*renderer, error) {
+	parsed, err := template.New("").Funcs(template.FuncMap{"asset": a.url}).ParseFS(web.Templates, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	return &renderer{templates: parsed}, nil
+}
+
+// html renders completely before the first byte leaves: a broken template is an error, never half a page.
+func (t *renderer) html(w http.ResponseWriter, status int, name string, view any) error {
+	body, err := t.execute(name, view)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a reader that went away is no event
+	return nil
+}
+
+// poll renders a fragment that is asked for again and again: unchanged, it answers 304 and a handful of headers.
+func (t *renderer) poll(w http.ResponseWriter, r *http.Request, name string, view any) error {
+	body, err := t.execute(name, view)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	head := w.Header()
+	head.Set("Cache-Control", "private, no-cache")
+	head.Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		for _, name := range []string{"Content-Security-Policy", "Permissions-Policy", "Referrer-Policy", "X-Content-Type-Options"} {
+			head.Del(name) // the kept answer has them
+		}
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(body)
+	return nil
+}
+
+func (t *renderer) execute(name string, view any) ([]byte, error) {
+	var body bytes.Buffer
+	if err := t.templates.ExecuteTemplate(&body, name, view); err != nil {
+		return nil, fmt.Errorf("template %s: %w", name, err)
+	}
+	return body.Bytes(), nil
+}

@@ -1,0 +1,120 @@
+package pages
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"darkroom/gateway/internal/job"
+)
+
+// books is the page /status: the two sides of the ledger, the workers, the lines.
+type books struct {
+	Counted     *line
+	Away        *notice
+	Accepted    string
+	Ends        []end
+	Unaccounted string
+	Amiss       bool
+	Workers     []workerRow
+	Lines       []lineRow
+}
+
+type end struct{ Sign, ID, Name, Count string }
+
+type workerRow struct {
+	Name, Doing, Warm, Heard string
+	Lit, Quiet               bool
+}
+
+type lineRow struct {
+	Name, Usual      string
+	Waiting, Workers int
+}
+
+func (s *Studio) status(w http.ResponseWriter, r *http.Request, _ string) error {
+	view := struct {
+		layout
+		Books books
+	}{s.layout(r.Context(), "Status · Darkroom", "status"), s.newBooks(r.Context())}
+	view.Refresh = 5
+	return s.render.html(w, http.StatusOK, "status", view)
+}
+
+func (s *Studio) pollBooks(w http.ResponseWriter, r *http.Request, _ string) error {
+	return s.render.poll(w, r, "books", s.newBooks(r.Context()))
+}
+
+func (s *Studio) newBooks(ctx context.Context) books {
+	now := time.Now()
+	b := books{Counted: sayAt("%t, again in 5"+nbsp+"s.", "second", now)}
+	status, err := s.Desk.Status(ctx)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "status", "error", err)
+		b.Away = &notice{Title: "The books can’t be read right now.", Text: "Pictures already in line go on. They are read again in 5" + nbsp + "s."}
+		return b
+	}
+	ledger := status.Ledger
+	b.Accepted, b.Unaccounted, b.Amiss = thousands(ledger.Accepted), thousands(ledger.Unaccounted), ledger.Unaccounted != 0
+	b.Ends = []end{
+		{"=", "succeeded", "Succeeded", thousands(ledger.Succeeded)}, {"+", "failed", "Failed", thousands(ledger.Failed)},
+		{"+", "canceled", "Canceled", thousands(ledger.Canceled)}, {"+", "expired", "Expired", thousands(ledger.Expired)},
+		{"+", "in-flight", "In flight", thousands(ledger.InFlight)},
+	}
+	models := catalogue(status.Models)
+	for _, worker := range status.Workers {
+		b.Workers = append(b.Workers, newWorkerRow(worker, models, now))
+	}
+	for _, model := range models {
+		row := lineRow{Name: model.Name, Waiting: model.QueueLength, Workers: model.Workers, Usual: "not known yet"}
+		if model.SecondsPerJob != nil {
+			row.Usual = seconds(int64(*model.SecondsPerJob * 1000))
+		}
+		b.Lines = append(b.Lines, row)
+	}
+	return b
+}
+
+func newWorkerRow(worker job.Worker, models catalogue, now time.Time) workerRow {
+	row := workerRow{Name: worker.Name, Heard: about(now.Sub(worker.SeenAt).Seconds()) + " ago"}
+	var warm []string
+	for _, id := range worker.Warm {
+		warm = append(warm, models.name(id))
+	}
+	row.Warm = strings.Join(warm, ", ")
+	switch {
+	case worker.Loading != nil:
+		row.Lit, row.Doing = true, "Loading "+models.name(worker.Loading.Model)
+		if left := float64(worker.Loading.ExpectedMS)/1000 - now.Sub(worker.Loading.Since).Seconds(); worker.Loading.ExpectedMS > 0 && left > 0 {
+			row.Doing += ", about " + about(left) + " left"
+		}
+	case worker.State == "busy":
+		row.Lit, row.Doing = true, doing(worker.Stage)
+	case worker.State == "draining":
+		row.Quiet, row.Doing = true, "Draining: takes no new pictures"
+	case worker.State == "ready":
+		row.Quiet, row.Doing = true, "Ready"
+	default: // paused, sick
+		row.Doing = capital(worker.State)
+		if worker.Reason != "" {
+			row.Doing += ": " + worker.Reason
+		}
+	}
+	if worker.GPU != "" {
+		row.Name = fmt.Sprintf("%s · %s", worker.Name, worker.GPU)
+	}
+	return row
+}
+
+func doing(stage string) string {
+	switch stage {
+	case "loading_model":
+		return "Loading a model"
+	case "decoding", "uploading":
+		return "Finishing"
+	default:
+		return "Developing"
+	}
+}

@@ -1,0 +1,99 @@
+package pages
+
+import (
+	"net/http"
+
+	"darkroom/gateway/internal/job"
+)
+
+// rollPart is how many cards one part of the roll holds.
+const rollPart = 24
+
+type studioView struct {
+	layout
+	Bench   bench
+	Notice  *notice // the roll cannot be shown
+	Cards   []card
+	Newest  bool // the first card is the newest of all and takes the large cell
+	Next    string
+	Count   string
+	Welcome bool
+	KeptFor string
+	Knows   string
+	Samples []sample
+}
+
+// sample is a picture that the default model drew from these words.
+type sample struct {
+	Words string
+	Cell  int
+}
+
+var samples = []sample{
+	{"a green glass bottle", 1}, {"a glossy blue vase, warm backdrop", 2}, {"a white mug on black", 3},
+	{"a pink table lamp", 4}, {"an orange chair, warm backdrop", 5}, {"an orange doughnut on white", 6},
+}
+
+func (s *Studio) studio(w http.ResponseWriter, r *http.Request, owner string) error {
+	models, err := s.Desk.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	asked := formOfModel(catalogue(models).find(query.Get("model")))
+	if id := query.Get("from"); id != "" {
+		source, err := s.Desk.Read(r.Context(), owner, id)
+		if err != nil {
+			return err
+		}
+		asked = formOfJob(source, models)
+	}
+	if words := query.Get("words"); words != "" {
+		asked.Words = words
+	}
+	if mode := query.Get("mode"); mode != "" {
+		asked.Mode = mode
+	}
+	return s.showStudio(w, r, owner, http.StatusOK, newBench(asked, models, s.Desk.Limits(), nil, nil))
+}
+
+// showStudio renders the whole page round a bench: fresh, or with what was wrong.
+func (s *Studio) showStudio(w http.ResponseWriter, r *http.Request, owner string, status int, b bench) error {
+	view := studioView{layout: s.layout(r.Context(), "Darkroom", "studio"), Bench: b, KeptFor: days(s.Desk.Limits().Retention), Samples: samples, Knows: b.knows}
+	cursor := r.URL.Query().Get("cursor")
+	models, err := s.Desk.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	page, err := s.Desk.List(r.Context(), owner, cursor, rollPart)
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "roll", "error", err)
+		view.Notice = &notice{Title: "Your roll can’t be read right now.", Text: "Nothing is lost. Load this page again in a few seconds."}
+	}
+	view.Cards, view.Next = cardsOf(page, models), page.Next
+	view.Newest = cursor == ""
+	view.Welcome = cursor == "" && err == nil
+	view.Count = plural(page.Total, "picture", "pictures")
+	return s.render.html(w, status, "studio", view)
+}
+
+// older is the next part of the roll, asked for as it scrolls into view.
+func (s *Studio) older(w http.ResponseWriter, r *http.Request, owner string) error {
+	models, err := s.Desk.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	page, err := s.Desk.List(r.Context(), owner, r.URL.Query().Get("cursor"), rollPart)
+	if err != nil {
+		return err
+	}
+	return s.render.html(w, http.StatusOK, "cards", studioView{Cards: cardsOf(page, models), Next: page.Next})
+}
+
+func cardsOf(page job.Page, models catalogue) []card {
+	cards := make([]card, 0, len(page.Jobs))
+	for _, j := range page.Jobs {
+		cards = append(cards, newCard(j, models))
+	}
+	return cards
+}

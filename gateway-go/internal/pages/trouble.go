@@ -1,0 +1,109 @@
+package pages
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"darkroom/gateway/internal/job"
+)
+
+// notice is trouble in two parts: what, and what it means.
+type notice struct {
+	Title, Text string
+	Again       bool // a button that submits the same once more
+}
+
+// refusal answers the refusal inside err; anything else is an outage of ours.
+func refusal(err error) *job.Error {
+	var refused *job.Error
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return &job.Error{Code: job.LedgerUnavailable, Err: err}
+}
+
+// newNotice says what a refusal means for somebody who wanted a picture.
+func newNotice(refused *job.Error) *notice {
+	again := retryIn(refused.RetryAfter)
+	switch refused.Code {
+	case job.QueueFull:
+		return &notice{Title: "The line is full.", Text: "This picture was not taken. There should be room in about " + again + ".", Again: true}
+	case job.QuotaExceeded, job.RateLimited:
+		return &notice{Title: "One moment.", Text: refused.Message + " This picture was not taken. Try again in about " + again + ".", Again: true}
+	case job.BrokerUnavailable, job.StorageUnavailable, job.LedgerUnavailable:
+		return &notice{Title: "Darkroom can’t take pictures right now.", Text: "Nothing was submitted, and pictures already in line go on. Try again in about " + again + ".", Again: true}
+	default:
+		return &notice{Title: "Not taken.", Text: refused.Message}
+	}
+}
+
+func retryIn(d time.Duration) string {
+	if d <= 0 {
+		d = 5 * time.Second
+	}
+	return about(math.Ceil(d.Seconds()))
+}
+
+// troublePage answers a whole page with the refusal's own status.
+func (s *Studio) troublePage(w http.ResponseWriter, r *http.Request, err error) {
+	refused := refusal(err)
+	view := struct {
+		layout
+		Heading, Text string
+	}{s.layout(r.Context(), "Darkroom", ""), "Darkroom can’t be reached", "Part of it is away for the moment. Pictures already in line go on; what you have is kept. Load this page again in a few seconds."}
+	switch refused.Code {
+	case job.NotFound:
+		view.Heading, view.Text = "No such picture", "There is no picture here, or it belongs to somebody else."
+	case job.Gone:
+		view.Heading, view.Text = "This picture is gone", "It was deleted, or its time was over. Its settings are gone with it."
+	case job.Unauthorized:
+		view.Heading, view.Text = "Not allowed", refused.Message
+	case job.BrokerUnavailable, job.StorageUnavailable, job.LedgerUnavailable:
+		s.Log.ErrorContext(r.Context(), "page", "path", r.URL.Path, "error", err)
+	default:
+		view.Heading, view.Text = "Not done", refused.Message
+	}
+	if err := s.render.html(w, s.StatusOf(err), "trouble", view); err != nil {
+		s.Log.ErrorContext(r.Context(), "trouble page", "error", err)
+		http.Error(w, "Darkroom is in trouble.", http.StatusInternalServerError)
+	}
+}
+
+// troubleFragment answers 200: a job that is gone gets its last card, any other trouble adds a sentence to what is kept on the page.
+func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err error) {
+	refused := refusal(err)
+	id := r.PathValue("id")
+	name, view := "trouble-fragment", any(struct {
+		ID string
+		notice
+	}{id, notice{Title: "Darkroom can’t be reached.", Text: "What you see is kept, and pictures already in line go on. Next try in " + retryIn(refused.RetryAfter) + "."}})
+	switch {
+	case refused.Code == job.NotFound || refused.Code == job.Gone:
+		name, view = "card", goneCard(id)
+		if r.Pattern == "GET /jobs/{id}/sheet" {
+			name, view = "sheet", sheet{Card: goneCard(id), Taken: &line{}}
+		}
+	case refused.Code == job.QueueFull || refused.Code == job.QuotaExceeded || refused.Code == job.RateLimited:
+		told := newNotice(refused)
+		view = struct {
+			ID string
+			notice
+		}{id, *told}
+	default:
+		s.Log.ErrorContext(r.Context(), "fragment", "path", r.URL.Path, "job_id", id, "error", err)
+	}
+	w.Header().Set("Cache-Control", "no-store") // so that the next good answer is a full one and clears the sentence
+	if err := s.render.html(w, http.StatusOK, name, view); err != nil {
+		s.Log.ErrorContext(r.Context(), "trouble fragment", "error", err)
+	}
+}
+
+// goneCard is the last card of a job that was deleted elsewhere or outlived its time.
+func goneCard(id string) card {
+	return card{
+		ID: id, State: "expired", Frame: "well", Heading: "Gone", Announce: "Gone", Left: say("Gone"), Right: short(id),
+		Lead: say("This picture was deleted, or its time was over."), Words: "No longer on record", Wordless: true, CanClear: true,
+	}
+}

@@ -1,0 +1,3 @@
+module darkroom/web
+
+go 1.26.0
