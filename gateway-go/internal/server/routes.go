@@ -1,0 +1,81 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"darkroom/gateway/internal/api"
+	"darkroom/gateway/internal/auth"
+	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/pages"
+	"darkroom/gateway/internal/problem"
+)
+
+// Public is everything that people reach: the JSON API and the studio, behind what holds for every route. From the outside in: request log and
+// metrics, security headers, rate limit by address, cross-origin protection, and the routes; these ask the gate for the owner.
+func Public(a *api.API, studio *pages.Studio, limits *Limits, proxies auth.Proxies, metrics prometheus.Registerer, log *slog.Logger) (http.Handler, error) {
+	mux := http.NewServeMux()
+	a.Register(mux)
+	if err := studio.Register(mux); err != nil {
+		return nil, err
+	}
+	return observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, sameOrigin(route(mux))))), nil
+}
+
+// sameOrigin refuses what a browser sends from a page of another site.
+func sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		problem.Write(w, r, &job.Error{Code: problem.CrossOrigin, Message: "A page of another site may not do this."})
+	}))
+	return protection.Handler(next)
+}
+
+// route turns the mux's own refusals into problems. A path that is not clean is no path of ours: nothing is redirected.
+func route(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			problem.Write(w, r, errNoRoute)
+			return
+		}
+		refuse, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		told := &headerOnly{header: http.Header{}}
+		refuse.ServeHTTP(told, r)
+		if told.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", told.header.Get("Allow"))
+			problem.Write(w, r, &job.Error{Code: problem.MethodNotAllowed, Message: "This route does not know the method " + r.Method + "."})
+			return
+		}
+		problem.Write(w, r, errNoRoute)
+	})
+}
+
+var errNoRoute error = &job.Error{Code: job.NotFound, Message: "There is no such route. /docs has them all."}
+
+// headerOnly hears what the mux would have answered.
+type headerOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headerOnly) Header() http.Header { return h.header }
+
+func (h *headerOnly) WriteHeader(status int) { h.status = status }
+
+func (h *headerOnly) Write(p []byte) (int, error) { return len(p), nil }
+
+// StatusOf is the HTTP status of an error, for whoever answers with something else than a problem.
+func StatusOf(err error) int {
+	if errors.Is(err, job.ErrNoAnswer) {
+		return http.StatusServiceUnavailable
+	}
+	return problem.Status(problem.Refusal(err))
+}
