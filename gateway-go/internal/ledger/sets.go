@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The sorted sets that the janitor works through, by the time at which a member is due.
+const (
+	Outbox   = "outbox"
+	Leases   = "lease"
+	Deadline = "deadline"
+	Unsealed = "unsealed"
+	GC       = "gc"
+)
+
+// Queued is the line of a model, by time of submission.
+func Queued(model string) string { return "queued:" + model }
+
+// Due answers members of a sorted set whose score is at most until, lowest first.
+func (l *Ledger) Due(ctx context.Context, set string, until time.Time, limit int) ([]string, error) {
+	ids, err := l.client.ZRangeByScore(ctx, set, &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(until.UnixMilli(), 10), Count: int64(limit)}).Result()
+	return ids, classify(err)
+}
+
+// All answers every member of a sorted set, lowest first.
+func (l *Ledger) All(ctx context.Context, set string) ([]string, error) {
+	ids, err := l.client.ZRange(ctx, set, 0, -1).Result()
+	return ids, classify(err)
+}
+
+// Length of a model's line.
+func (l *Ledger) Length(ctx context.Context, model string) (int, error) {
+	n, err := l.client.ZCard(ctx, Queued(model)).Result()
+	return int(n), classify(err)
+}
+
+// Drop takes a member out of a sorted set: its record is missing or does not belong there.
+func (l *Ledger) Drop(ctx context.Context, set, id string) error {
+	return classify(l.client.ZRem(ctx, set, id).Err())
+}
+
+// Forget removes a tombstone whose id is older than any answer but "expired" could be.
+func (l *Ledger) Forget(ctx context.Context, id, owner string) error {
+	pipe := l.client.TxPipeline()
+	pipe.Del(ctx, "job:"+id)
+	pipe.ZRem(ctx, GC, id)
+	pipe.ZRem(ctx, "owner:"+owner, id)
+	_, err := pipe.Exec(ctx)
+	return classify(err)
+}
+
+// Marks answers, for a model, the latest stamp of all messages claimed before a time: a message with an earlier stamp that is still waiting was overtaken.
+func (l *Ledger) Marks(ctx context.Context, model string, before time.Time) (int64, error) {
+	buckets, err := l.client.HGetAll(ctx, "mark:"+model).Result()
+	if err != nil {
+		return 0, classify(err)
+	}
+	highest := int64(0)
+	for name, stamp := range buckets {
+		published, err := strconv.ParseInt(stamp, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		bucket := int64(0) // "old"
+		if name != "old" {
+			if bucket, err = strconv.ParseInt(name, 10, 64); err != nil {
+				return 0, err
+			}
+		}
+		if (bucket+1)*markBucketMS <= before.UnixMilli() {
+			highest = max(highest, published)
+		}
+	}
+	return highest, nil
+}
+
+const markBucketMS = 5000 // as claim.lua cuts them
+
+// Epoch answers the mark that a gateway set when Redis was last empty; fresh when there was none and candidate was put there.
+func (l *Ledger) Epoch(ctx context.Context, candidate string) (epoch string, fresh bool, err error) {
+	fresh, err = l.client.SetNX(ctx, "epoch", candidate, 0).Result()
+	if err != nil || fresh {
+		return candidate, fresh, classify(err)
+	}
+	epoch, err = l.client.Get(ctx, "epoch").Result()
+	if errors.Is(err, redis.Nil) { // lost in between
+		return "", false, nil
+	}
+	return epoch, false, classify(err)
+}

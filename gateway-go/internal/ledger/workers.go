@@ -1,0 +1,84 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"darkroom/gateway/internal/job"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// heartbeatAge is past which a worker no longer counts as alive; its key lives for 20 s.
+const heartbeatAge = 20 * time.Second
+
+// Heartbeat is what a worker says of itself. Held are the ids of all messages that it has taken.
+type Heartbeat struct {
+	Worker job.Worker
+	Held   []string
+}
+
+// heartbeat is the JSON of worker:{name}; times are ms since 1970 UTC.
+type heartbeat struct {
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Models  []string `json:"models"`
+	Warm    []string `json:"warm"`
+	Held    []string `json:"held"`
+	State   string   `json:"state"`
+	Reason  string   `json:"reason"`
+	Stage   string   `json:"stage"`
+	Loading *struct {
+		Model      string `json:"model"`
+		Since      int64  `json:"since"`
+		ExpectedMS int64  `json:"expected_ms"`
+	} `json:"loading"`
+	GPU       any   `json:"gpu"`
+	StartedAt int64 `json:"started_at"`
+	At        int64 `json:"at"`
+}
+
+// Workers answers the heartbeats of all live workers, in the order of their names.
+func (l *Ledger) Workers(ctx context.Context) ([]Heartbeat, error) {
+	since := strconv.FormatInt(l.Now().Add(-heartbeatAge).UnixMilli(), 10)
+	names, err := l.client.ZRangeByScore(ctx, "workers", &redis.ZRangeBy{Min: since, Max: "+inf"}).Result()
+	if err != nil || len(names) == 0 {
+		return nil, classify(err)
+	}
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = "worker:" + name
+	}
+	texts, err := l.client.MGet(ctx, keys...).Result()
+	if err != nil {
+		return nil, classify(err)
+	}
+	var alive []Heartbeat
+	for _, text := range texts {
+		if text, ok := text.(string); ok {
+			if beat, ok := readHeartbeat(text); ok {
+				alive = append(alive, beat)
+			}
+		}
+	}
+	return alive, nil
+}
+
+// An unreadable heartbeat is of a worker that this gateway cannot know: as good as none.
+func readHeartbeat(text string) (Heartbeat, bool) {
+	var h heartbeat
+	if json.Unmarshal([]byte(text), &h) != nil || h.Name == "" {
+		return Heartbeat{}, false
+	}
+	gpu, _ := h.GPU.(string)
+	w := job.Worker{
+		Name: h.Name, Version: h.Version, Models: h.Models, Warm: h.Warm, State: h.State, Reason: h.Reason, Stage: h.Stage, GPU: gpu, Held: len(h.Held),
+		StartedAt: time.UnixMilli(h.StartedAt).UTC(), SeenAt: time.UnixMilli(h.At).UTC(),
+	}
+	if h.Loading != nil {
+		w.Loading = &job.Loading{Model: h.Loading.Model, Since: time.UnixMilli(h.Loading.Since).UTC(), ExpectedMS: h.Loading.ExpectedMS}
+	}
+	return Heartbeat{w, h.Held}, true
+}
