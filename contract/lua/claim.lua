@@ -1,6 +1,8 @@
 -- ARGV: id, model, worker, published_at of the message, lease_ms
 -- May this worker run this job now? The attempt is raised before any work, so that a crash can never make it free.
-local id, model, published = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local id, model = ARGV[1], ARGV[2]
+-- No message entered the queue later than now: one absurd stamp would make every later job look overtaken for ever.
+local published = math.min(tonumber(ARGV[4]), now)
 
 -- The high mark of claims: the janitor reads from it which messages must have been overtaken. Buckets of 5 s; older than 40 s fold into one.
 local mark, bucket = 'mark:' .. model, math.floor(now / 5000)
@@ -30,7 +32,7 @@ local fence = math.max(num(id, 'fence') + 1, now)
 redis.call('HSET', key(id), 'attempt', int(attempt), 'fence', int(fence), 'lease_until', int(now + tonumber(ARGV[5])),
   'worker', ARGV[3], 'stage', 'loading_model', 'step', '0')
 redis.call('HSETNX', key(id), 'started_at', int(now))
-redis.call('ZREM', 'queued:' .. model, id)
+redis.call('ZREM', 'queued:' .. get(id, 'model'), id)
 redis.call('ZREM', 'outbox', id)
 redis.call('ZADD', 'lease', int(now + tonumber(ARGV[5])), id)
 changed(id, 'running')

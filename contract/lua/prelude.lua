@@ -21,16 +21,16 @@ local function changed(id, state)
   redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'id', id, 'state', state, 'revision', revision)
 end
 
--- Out of every set of live jobs; `unsealed` is left to the sealer and to entomb.
+-- Out of every set of live jobs; `unsealed` is left to the sealer and to entomb. A job known by its id alone has no model.
 local function leave(id, model, owner)
-  redis.call('ZREM', 'queued:' .. model, id)
+  if model then redis.call('ZREM', 'queued:' .. model, id) end
   redis.call('ZREM', 'outbox', id)
   redis.call('ZREM', 'lease', id)
   redis.call('ZREM', 'deadline', id)
   redis.call('SREM', 'inflight:' .. owner, id)
 end
 
--- The ledger: accepted = succeeded + failed + canceled + expired + open. A job counts once it was told to its client.
+-- The ledger: accepted = succeeded + failed + canceled + expired + members of `open` and `missing`. A job counts once it was told to its client.
 local function tell(id, state)
   if get(id, 'told') then return end
   redis.call('HSET', key(id), 'told', '1')
@@ -48,7 +48,7 @@ end
 local function bury(id, owner, gone, gc_at)
   local kept = redis.call('HMGET', key(id), 'state', 'told', 'model', 'created_at', 'completed_at', 'revision')
   local state, told = kept[1], kept[2]
-  if kept[3] then leave(id, kept[3], owner) end
+  leave(id, kept[3], owner)
   redis.call('ZREM', 'unsealed', id)
   redis.call('DEL', key(id), 'preview:' .. id)
   redis.call('HSET', key(id), 'owner', owner, 'gone', gone, 'revision', kept[6] or '0')

@@ -12,6 +12,13 @@ local function answer(word)
   return record
 end
 
+-- A wipe brought back a job whose client was told 429 or 503, and `restore` counted it as accepted: it never was.
+local function untell()
+  local counted = redis.call('SREM', 'missing', id) + redis.call('HDEL', key(id), 'told')
+  redis.call('SREM', 'open', id)
+  if counted > 0 then redis.call('HINCRBY', 'ledger', 'accepted', -1) end
+end
+
 if state == 'tombstone' or (TERMINAL[state] and verdict.state ~= 'deleted') then return answer('FOUND') end
 
 local model, owner = get(id, 'model') or verdict.model, get(id, 'owner') or verdict.owner
@@ -21,11 +28,14 @@ if verdict.state == 'deleted' then
 end
 
 leave(id, model, owner)
-redis.call('HSET', key(id), 'owner', owner, 'model', model, 'task', verdict.task, 'created_at', int(verdict.created_at),
-  'deadline', int(verdict.deadline), 'completed_at', int(verdict.completed_at), 'expires_at', int(verdict.expires_at),
-  'attempt', int(verdict.attempt), 'max_attempts', int(verdict.max_attempts), 'verdict', ARGV[2])
--- The verdict holds them all; a record needs no second copy.
-redis.call('HDEL', key(id), 'spec', 'input', 'warnings', 'metadata', 'lease_until', 'not_before', 'reason')
+redis.call('HSET', key(id), 'owner', owner, 'created_at', int(verdict.created_at), 'deadline', int(verdict.deadline),
+  'completed_at', int(verdict.completed_at), 'expires_at', int(verdict.expires_at), 'attempt', int(verdict.attempt), 'verdict', ARGV[2])
+-- The job's own fields are absent from the verdict of a job known by its id alone; all others hold them, so a record needs no second copy.
+if verdict.model then
+  redis.call('HSET', key(id), 'model', verdict.model, 'task', verdict.task, 'max_attempts', int(verdict.max_attempts))
+  redis.call('HDEL', key(id), 'spec', 'input', 'warnings', 'metadata')
+end
+redis.call('HDEL', key(id), 'lease_until', 'not_before', 'reason')
 if unsealed then redis.call('ZADD', 'unsealed', int(now), id) end
 redis.call('ZADD', 'gc', int(verdict.expires_at), id)
 if verdict.state == 'abandoned' then
@@ -35,14 +45,15 @@ else
 end
 changed(id, verdict.state)
 
-if TERMINAL[verdict.state] then
-  if not state then
-    tell(id, verdict.state)
-  elseif get(id, 'told') then
-    redis.call('SREM', 'open', id)
-    redis.call('HINCRBY', 'ledger', verdict.state, 1)
-  end
+if verdict.state == 'abandoned' then
+  untell()
+elseif not state then
+  tell(id, verdict.state)
+elseif get(id, 'told') then
+  redis.call('SREM', 'open', id)
+  redis.call('HINCRBY', 'ledger', verdict.state, 1)
 end
+
 if verdict.state == 'succeeded' and type(verdict.timings) == 'table' and verdict.timings.work_ms then
   -- Moving average over about 16 pictures, for the estimate.
   local pace = 'pace:' .. model

@@ -4,7 +4,7 @@ local id, owner, idem, body, model = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local created, deadline = tonumber(ARGV[9]), tonumber(ARGV[10])
 
 -- The same call again after a lost reply.
-if redis.call('EXISTS', key(id)) == 1 then return {'CREATED'} end
+if redis.call('EXISTS', key(id)) == 1 then return {'CREATED', get(id, 'published_at') or int(now)} end
 
 local idem_key = 'idem:' .. owner .. ':' .. idem
 if idem ~= '' then
@@ -13,6 +13,8 @@ if idem ~= '' then
     local state = get(known[1], 'state')
     if state and state ~= 'abandoned' and state ~= 'tombstone' then
       if known[2] ~= body then return {'CONFLICT', known[1]} end
+      -- The replay will be told 202, also where the first request died before it was.
+      if state ~= 'submitting' then tell(known[1], state) end
       return {'REPLAY', known[1], state}
     end
   end
