@@ -22,4 +22,8 @@ def shared(settings: Settings) -> dict[str, str]:
         "CONTRACT_DIR": settings["CONTRACT_DIR"],
     }
     given = {key: value for key, value in settings.items() if HANDED_ON.match(key) and value}
-    return {**given, **addresses, **{key: given[key] for key in ("RABBITMQ_URL", "REDIS_URL", "S3_ENDPOINT", "S3_SECURE") if key in given}}
+    return {
+        **given,
+        **addresses,
+        **{key: given[key] for key in ("RABBITMQ_URL", "REDIS_URL", "S3_ENDPOINT", "S3_SECURE") if key in given},
+    }

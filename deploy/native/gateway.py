@@ -13,7 +13,7 @@ import step
 from process import Process
 from settings import CHECKOUT, Settings, data_dir
 
-# Number n listens 2 × n ports above the first: an API port and an admin port each.
+# Number n listens 2n ports above the first: an API port and an admin port each.
 PORTS_EACH = 2
 
 
@@ -27,7 +27,12 @@ def build(settings: Settings) -> None:
     target = binary(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".new")
-    step.run("building the gateway", ["go", "build", "-o", str(draft), "."], {**os.environ, "CGO_ENABLED": "0"}, CHECKOUT / "gateway-go")
+    step.run(
+        "building the gateway",
+        ["go", "build", "-o", str(draft), "."],
+        {**os.environ, "CGO_ENABLED": "0"},
+        CHECKOUT / "gateway-go",
+    )
     if target.exists() and step.digest([target]) == step.digest([draft]):
         draft.unlink()
     else:

@@ -1,44 +1,76 @@
-"""Sets up what a stack needs, each part once: packages, the runner, MinIO, the worker's environment, the gateway."""
+"""Sets up what running and testing need, each part once: `install.py services worker gateway tests`."""
 
 from __future__ import annotations
 
 import fcntl
 import importlib.util
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import gateway
-import minio
 import packages
+import settings as configuration
 import step
 import tools
 import worker
-from settings import Settings, cache_dir
+from goprogram import MINIO, STATICCHECK
+from settings import CHECKOUT, Settings, cache_dir
+
+# What lints and tests everything: the worker with its engine, and the tools.
+DEVELOPMENT = CHECKOUT / ".venv" / "dev"
+DEVELOPMENT_LOCKS = (
+    *worker.LOCKS,
+    CHECKOUT / "worker-py" / "requirements-dev.lock",
+    CHECKOUT / "tests" / "requirements.lock",
+)
 
 
 def services(settings: Settings) -> None:
     """RabbitMQ, Redis, MinIO and the process runner."""
     with _alone(settings):
+        packages.install(packages.SERVICES)
+        MINIO.install(settings)
+    runner(settings)
+
+
+def runner(settings: Settings) -> None:
+    """The process runner and the installer of Python packages."""
+    with _alone(settings):
         # Debian's own Python comes without the module that fills a new environment.
-        venv = [] if importlib.util.find_spec("ensurepip") else ["python3-venv"]
-        packages.install([*packages.SERVICES, *venv])
+        if importlib.util.find_spec("ensurepip") is None:
+            packages.install(["python3-venv"])
         tools.install(settings)
-        minio.install(settings)
 
 
-def gateways(settings: Settings) -> None:
+def worker_environment(settings: Settings) -> None:
+    runner(settings)
+    with _alone(settings):
+        worker.install(settings)
+
+
+def gateway_binary(settings: Settings) -> None:
     gateway.build(settings)
 
 
-def workers(settings: Settings) -> None:
+def tests(settings: Settings) -> None:
+    """What `make test` and `make lint` need beyond a running stack: browser, model checker, linters."""
+    runner(settings)
     with _alone(settings):
-        tools.install(settings)
-        worker.install(settings)
+        packages.install(packages.TESTS)
+        STATICCHECK.install(settings)
+        tools.sync(settings, DEVELOPMENT, DEVELOPMENT_LOCKS, "the packages of the tests")
+        link = DEVELOPMENT / "bin" / "staticcheck"
+        link.unlink(missing_ok=True)
+        link.symlink_to(STATICCHECK.path(settings))
+
+
+PARTS = {"services": services, "worker": worker_environment, "gateway": gateway_binary, "tests": tests}
 
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """Two stacks set up at the same moment take turns: they share the cache and the package database."""
+    """Two that set up at the same moment take turns: they share the cache, the checkout and the package database."""
     cache_dir(settings).mkdir(parents=True, exist_ok=True)
     with open(cache_dir(settings) / "lock", "w") as lock:
         try:
@@ -47,3 +79,19 @@ def _alone(settings: Settings) -> Iterator[None]:
             step.say("waiting for another set-up on this machine")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def main(names: Sequence[str]) -> int:
+    if not names or any(name not in PARTS for name in names):
+        return step.fail(f"say what to set up: {', '.join(PARTS)}")
+    try:
+        settings = configuration.load()
+        for name in names:
+            PARTS[name](settings)
+    except (configuration.BadSetting, step.StepFailed) as error:
+        return step.fail(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -7,8 +7,10 @@ import signal
 import time
 from pathlib import Path
 
-from runner import TAG
 from settings import Settings, data_dir
+
+# Every process of a stack carries this in its environment: so that nothing of it can hide from `down`.
+TAG = "DARKROOM_STACK"
 
 # Seconds that a leftover gets to end by itself.
 GRACE = 5.0
@@ -38,6 +40,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command(pid: int) -> str:
+    """The command line, shortened; empty when the process has ended, reaped or not."""
     return _read(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip()[:160]
 
 

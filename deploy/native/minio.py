@@ -1,49 +1,23 @@
-"""MinIO, the S3 server: built once from its last public Go module version, kept outside the checkout."""
+"""MinIO, the S3 server: one drive, one folder."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from functools import partial
-from pathlib import Path
 
 import credentials
 import probe
-import step
+from goprogram import MINIO
 from process import Process
-from settings import Settings, cache_dir, data_dir
-
-MODULE = "github.com/minio/minio"
-VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
-
-
-def binary(settings: Settings) -> Path:
-    return cache_dir(settings) / "minio" / VERSION / "minio"
-
-
-def install(settings: Settings) -> None:
-    """Builds the server unless this version is there already: about three minutes on two cores."""
-    target = binary(settings)
-    if target.exists():
-        step.skipped(f"MinIO is built ({target})")
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as draft:
-        step.run(
-            f"building MinIO from {MODULE} (a few minutes, once)",
-            ["go", "install", f"{MODULE}@{VERSION}"],
-            environment={**os.environ, "GOBIN": draft, "GOFLAGS": ""},
-        )
-        (Path(draft) / "minio").rename(target)
+from settings import Settings, data_dir
 
 
 def processes(settings: Settings) -> list[Process]:
     folder = data_dir(settings) / "s3"
+    addresses = f"--address 127.0.0.1:{settings['S3_PORT']} --console-address 127.0.0.1:{settings['S3_CONSOLE_PORT']}"
     return [
         Process(
             name="minio",
-            command=f"{binary(settings)} server --quiet {folder}"
-            f" --address 127.0.0.1:{settings['S3_PORT']} --console-address 127.0.0.1:{settings['S3_CONSOLE_PORT']}",
+            command=f"{MINIO.path(settings)} server --quiet {folder} {addresses}",
             environment={
                 # Its own home: otherwise it writes certificates and settings into the operator's.
                 "HOME": str(data_dir(settings) / "s3-home"),

@@ -28,7 +28,9 @@ def install(names: Sequence[str]) -> None:
         step.skipped(f"system packages ({', '.join(names)})")
         return
     if os.geteuid() != 0:
-        raise step.StepFailed(f"missing packages; run as root: apt-get install --no-install-recommends {' '.join(missing)}")
+        raise step.StepFailed(
+            f"missing packages; run as root: apt-get install --no-install-recommends {' '.join(missing)}"
+        )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     present = {unit for unit in UNITS if _enabled(unit)}
     with _services_kept_from_starting():

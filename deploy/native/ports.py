@@ -10,7 +10,7 @@ from process import Process
 
 
 def complaints(processes: Iterable[Process]) -> list[str]:
-    """One line for each port that somebody else holds, naming the key to change; and for each that two of ours would share."""
+    """One line for each port that somebody else holds or that two of ours would share, naming the key to change."""
     lines = []
     seen: dict[int, str] = {}
     for process in processes:
@@ -18,7 +18,9 @@ def complaints(processes: Iterable[Process]) -> list[str]:
             if port in seen:
                 lines.append(f"port {port} is wanted by {seen[port]} and by {process.name}: change {key}")
             elif _is_taken(port):
-                lines.append(f"port {port} for {process.name} is taken: set {key} (or PORT_OFFSET, which shifts all) in .env")
+                lines.append(
+                    f"port {port} for {process.name} is taken: set {key} (or PORT_OFFSET, which shifts all) in .env"
+                )
             seen[port] = process.name
     return lines
 

@@ -1,4 +1,4 @@
-"""RabbitMQ from the distribution's package, kept apart from any other on the machine: own home, node, data, ports and epmd."""
+"""RabbitMQ from the distribution's package, apart from any other on the machine: own home, node, data, ports, epmd."""
 
 from __future__ import annotations
 
@@ -58,7 +58,12 @@ def processes(settings: Settings) -> list[Process]:
             probe=partial(_serves, settings),
             ports={
                 key: int(settings[key])
-                for key in ("RABBITMQ_PORT", "RABBITMQ_MANAGEMENT_PORT", "RABBITMQ_PROMETHEUS_PORT", "RABBITMQ_DIST_PORT")
+                for key in (
+                    "RABBITMQ_PORT",
+                    "RABBITMQ_MANAGEMENT_PORT",
+                    "RABBITMQ_PROMETHEUS_PORT",
+                    "RABBITMQ_DIST_PORT",
+                )
             },
             priority=20,
             stop_seconds=30,
@@ -67,7 +72,7 @@ def processes(settings: Settings) -> list[Process]:
 
 
 def prepare(settings: Settings) -> None:
-    """Writes what the broker reads at start. The user exists from the first start on: its password is never drawn anew."""
+    """Writes what the broker reads at start. It makes its user at its first start: the password is never drawn anew."""
     folder = data_dir(settings) / "rabbitmq"
     folder.mkdir(parents=True, exist_ok=True)
     _write_private(folder / ".erlang.cookie", credentials.erlang_cookie(settings), mode=0o400)

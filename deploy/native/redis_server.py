@@ -24,7 +24,7 @@ def processes(settings: Settings) -> list[Process]:
 
 
 def prepare(settings: Settings) -> None:
-    """Writes the server's configuration. `everysec` may lose one second at a power cut, never at a crash of Redis alone."""
+    """Writes the configuration. `everysec` may lose a second when the machine dies, nothing when Redis alone does."""
     folder = data_dir(settings) / "redis"
     folder.mkdir(parents=True, exist_ok=True)
     lines = [

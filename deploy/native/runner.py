@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import socket
 import subprocess
 import time
-import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import leftovers
+import rpc
+import supervisord
 import tools
 from process import Process
-from settings import Settings, data_dir
+from settings import BadSetting, Settings, data_dir
 
-# Every process of a stack carries this in its environment: so that nothing of it can hide from `down`.
-TAG = "DARKROOM_STACK"
+# supervisor's states in which a process runs or will run again by itself.
+ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
 
 # A Unix socket's path has 108 bytes, and supervisor adds a suffix while it starts.
 LONGEST_SOCKET = 90
@@ -42,19 +42,20 @@ class Runner:
         self.folder = data_dir(settings) / "run"
         self.logs = data_dir(settings) / "logs"
         self.socket = self.folder / "supervisor.sock"
+        self._supervisor = rpc.connect(self.socket)
 
     def is_up(self) -> bool:
         try:
-            self._call().supervisor.getState()
+            self._supervisor.getState()
         except OSError:
             return False
         return True
 
     def statuses(self) -> dict[str, Status]:
-        """By name, in starting order; empty when the runner is down."""
+        """By name; empty when the runner is down."""
         if not self.is_up():
             return {}
-        found = self._call().supervisor.getAllProcessInfo()
+        found = self._supervisor.getAllProcessInfo()
         return {
             item["name"]: Status(
                 name=item["name"],
@@ -73,11 +74,11 @@ class Runner:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         configuration = self.folder / "supervisord.conf"
         configuration.touch(mode=0o600)
-        configuration.write_text(self._render(wanted))
+        configuration.write_text(supervisord.render(self.folder, self.logs, self.socket, wanted))
         if not self.is_up():
             self._launch(configuration)
             return
-        call = self._call().supervisor
+        call = self._supervisor
         added, changed, removed = call.reloadConfig()[0]
         for name in removed + changed:
             call.stopProcessGroup(name)
@@ -89,103 +90,44 @@ class Runner:
                 call.startProcess(status.name, False)
 
     def start(self, name: str) -> None:
-        self._call().supervisor.startProcess(name, False)
+        self._supervisor.startProcess(name, False)
 
     def stop(self, name: str) -> None:
         """Returns when the process has ended: after SIGTERM, or SIGKILL once its time is up."""
-        self._call().supervisor.stopProcess(name, True)
+        self.stop_together([name])
 
-    def stop_all(self, levels: Iterable[Iterable[str]]) -> None:
-        """Stops the processes of each level together, one level after the other, then the runner itself."""
-        for level in levels:
-            names = [name for name in level if self.statuses()[name].pid]
-            for name in names:
-                self._call().supervisor.stopProcess(name, False)
-            while any(self.statuses()[name].pid for name in names):
-                time.sleep(0.1)
-        runner_pid = int((self.folder / "supervisord.pid").read_text())
-        self._call().supervisor.shutdown()
-        while Path(f"/proc/{runner_pid}").exists():
+    def stop_together(self, names: Collection[str]) -> None:
+        """Asks all of them to end, then waits until all have."""
+        for name in names:
+            self._ask_to_stop(name)
+        while any(status.state in ALIVE for status in self.statuses().values() if status.name in names):
             time.sleep(0.1)
+
+    def quit(self) -> None:
+        """Ends the runner itself, and whatever it still runs."""
+        pid = self._supervisor.getPID()
+        self._supervisor.shutdown()
+        while leftovers.command(pid):
+            time.sleep(0.1)
+
+    def _ask_to_stop(self, name: str) -> None:
+        try:
+            self._supervisor.stopProcess(name, False)
+        except rpc.Fault as fault:
+            if fault.faultCode != rpc.NOT_RUNNING:
+                raise
 
     def _launch(self, configuration: Path) -> None:
         if len(str(self.socket)) > LONGEST_SOCKET:
-            raise ValueError(f"DATA_DIR={data_dir(self.settings)}: too long for a socket inside it, at most {LONGEST_SOCKET - 20} characters")
+            raise BadSetting(
+                f"DATA_DIR={data_dir(self.settings)}: too long for the path of a socket; choose a shorter one"
+            )
         plain = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH") if key in os.environ}
         subprocess.run(
             [tools.program(self.settings, "supervisord"), "-c", str(configuration)],
-            env={**plain, TAG: str(data_dir(self.settings))},
+            env={**plain, leftovers.TAG: str(data_dir(self.settings))},
             check=True,
             stdin=subprocess.DEVNULL,
         )
         while not self.is_up():
             time.sleep(0.05)
-
-    def _render(self, processes: Iterable[Process]) -> str:
-        lines = [
-            "[unix_http_server]",
-            f"file={self.socket}",
-            "chmod=0700",
-            "[supervisord]",
-            f"logfile={self.logs}/supervisord.log",
-            f"pidfile={self.folder}/supervisord.pid",
-            f"childlogdir={self.logs}",
-            "umask=077",
-            "minfds=4096",
-            "[rpcinterface:supervisor]",
-            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
-        ]
-        for process in processes:
-            lines += [
-                f"[program:{process.name}]",
-                f"command={_escaped(process.command)}",
-                f"directory={_escaped(str(process.directory))}",
-                "environment=" + ",".join(f"{key}={_quoted(key, value)}" for key, value in sorted(process.environment.items())),
-                f"priority={process.priority}",
-                f"stopwaitsecs={process.stop_seconds}",
-                "stopsignal=TERM",
-                "stopasgroup=false",
-                "killasgroup=true",
-                "autorestart=true",
-                "startsecs=1",
-                "startretries=10",
-                "redirect_stderr=true",
-                f"stdout_logfile={self.logs}/{process.name}.log",
-                "stdout_logfile_maxbytes=20MB",
-                "stdout_logfile_backups=1",
-            ]
-        return "\n".join(lines) + "\n"
-
-    def _call(self) -> xmlrpc.client.ServerProxy:
-        return xmlrpc.client.ServerProxy("http://runner", transport=_UnixTransport(self.socket))
-
-
-class _UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("runner")
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(str(self._path))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _quoted(key: str, value: str) -> str:
-    """supervisor knows no way to escape a quote inside a value."""
-    mark = "'" if '"' in value else '"'
-    if mark in value or "\n" in value:
-        raise ValueError(f"{key}: a value for the process runner holds no line break and not both kinds of quotes; use {key}_FILE")
-    return f"{mark}{_escaped(value)}{mark}"

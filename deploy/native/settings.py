@@ -1,4 +1,4 @@
-"""Every key that the native stack reads, with its default: defaults, then .env, then the environment, the last one wins."""
+"""Every key that the native stack reads, with its default; .env goes before defaults, the environment before .env."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# All on loopback and none of them well-known, so that a service already running is left alone. PORT_OFFSET shifts them all at once.
+# None of them well-known, so that a service already running is left alone. PORT_OFFSET shifts them all at once.
 PORTS = {
     "GATEWAY_PORT": 8080,
     "GATEWAY_ADMIN_PORT": 8081,
@@ -73,6 +73,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         _number(settings, key, 1, 65535)
     _number(settings, "GATEWAY_COUNT", 0, 5)
     _number(settings, "WORKER_COUNT", 0, 64)
+    settings["WORKER_DRAIN_GRACE"] = settings["WORKER_DRAIN_GRACE"].removesuffix("s")
     _number(settings, "WORKER_DRAIN_GRACE", 0, 86400)
     _number(settings, "RABBITMQ_CONSUMER_TIMEOUT", 60000, 2**32 - 1)
     if settings["WORKER_ENGINE"] not in ("torch", "simulated"):

@@ -7,6 +7,7 @@ import fcntl
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import ports
 import rabbitmq
 import ready
 import redis_server
+import rpc
 import settings as configuration
 import step
 import table
@@ -49,9 +51,9 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
     """Starts the named processes beside those that run; without names exactly the whole stack."""
     install.services(settings)
     if not names or any(name.startswith("gateway") for name in names):
-        install.gateways(settings)
+        install.gateway_binary(settings)
     if not names or any(name.startswith("worker") for name in names):
-        install.workers(settings)
+        install.worker_environment(settings)
     runner = Runner(settings)
     with _alone(settings):
         known = runner.statuses()
@@ -60,7 +62,7 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
         idle = [process for process in wanted if process.name not in known or not known[process.name].pid]
         taken = ports.complaints(idle)
         if taken:
-            raise BadSetting("\n".join(taken))
+            raise BadSetting(taken[0] + (f" (and {len(taken) - 1} more)" if taken[1:] else ""))
         for part in (rabbitmq, redis_server, minio):
             part.prepare(settings)
         step.say(f"starting {', '.join(process.name for process in idle) or 'nothing new'} in {data_dir(settings)}")
@@ -76,8 +78,10 @@ def down(settings: Settings) -> None:
         known = runner.statuses()
         if known:
             step.say("stopping (a worker finishes its job or gives it back)")
-            levels = [[name for name in known if name.startswith(kind)] for kind in ("worker", "gateway", "rabbitmq")]
-            runner.stop_all([*levels, [name for name in known if name not in sum(levels, [])]])
+            # The broker leaves its name service before that goes.
+            for kinds in (("worker",), ("gateway",), ("rabbitmq", "redis", "minio")):
+                runner.stop_together([name for name in known if name.startswith(kinds)])
+            runner.quit()
         for line in leftovers.end(settings):
             step.say(line)
     step.skipped("nothing of this stack is running")
@@ -109,9 +113,28 @@ def send(settings: Settings, names: Sequence[str], signal_name: str) -> None:
 
 
 def exports(settings: Settings) -> None:
-    """What gateway and worker get, as lines for a shell."""
-    for key, value in sorted({**environment.shared(settings), **gateway.environment_of(settings, 0), **settings}.items()):
+    """The environment of gateway and worker, and every setting, as lines for a shell."""
+    for key, value in sorted(_exported(settings).items()):
         print(f"export {key}={shlex.quote(value)}")
+
+
+def lend(settings: Settings, command: Sequence[str]) -> int:
+    """Runs a command beside RabbitMQ, Redis and MinIO, which end with it unless they ran before; its exit status."""
+    # Without this a SIGTERM would skip the way out and leave the services behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    ran_before = Runner(settings).is_up()
+    try:
+        up(settings, SERVICES, wait=True)
+        return subprocess.run(command, env={**os.environ, **_exported(settings)}, check=False).returncode
+    finally:
+        if not ran_before:
+            down(settings)
+
+
+def _exported(settings: Settings) -> dict[str, str]:
+    """What the gateway and a worker get, and the settings themselves."""
+    everything = {**settings, **environment.shared(settings), **gateway.environment_of(settings, 0)}
+    return {key: value for key, value in everything.items() if value}
 
 
 def _running(settings: Settings, names: Sequence[str]) -> list[Status]:
@@ -124,7 +147,9 @@ def _meant(every: Sequence[Process], names: Sequence[str]) -> list[Process]:
     for name in names:
         if not any(name in (process.name, process.name.partition("-")[0]) for process in every):
             raise BadSetting(f"no process is called {name}: there are {', '.join(process.name for process in every)}")
-    return [process for process in every if not names or process.name in names or process.name.partition("-")[0] in names]
+    return [
+        process for process in every if not names or process.name in names or process.name.partition("-")[0] in names
+    ]
 
 
 @contextmanager
@@ -150,6 +175,7 @@ def main(arguments: Sequence[str]) -> int:
         "stop": "stop and keep stopped",
         "restart": "stop and start",
         "env": "the environment of gateway and worker as shell lines",
+        "with": "run a command beside RabbitMQ, Redis and MinIO: with -- COMMAND",
     }.items():
         one = acts.add_parser(act, help=text, description=text)
         if act in ("up", "logs", "pids", "kill", "start", "stop", "restart"):
@@ -157,6 +183,8 @@ def main(arguments: Sequence[str]) -> int:
         if act == "up":
             one.add_argument("--services-only", action="store_true", help="only RabbitMQ, Redis and MinIO")
             one.add_argument("--no-wait", action="store_true", help="return before everything is ready")
+        if act == "with":
+            one.add_argument("command", nargs="+", metavar="COMMAND")
         if act == "kill":
             one.add_argument("-s", "--signal", default="KILL")
     options = parser.parse_args(arguments)
@@ -164,6 +192,8 @@ def main(arguments: Sequence[str]) -> int:
         return _act(configuration.load(), options)
     except (BadSetting, step.StepFailed, ready.NotReady) as error:
         return step.fail(str(error))
+    except rpc.Fault as fault:
+        return step.fail(f"the process runner refuses: {fault.faultString}")
 
 
 def _act(settings: Settings, options: argparse.Namespace) -> int:
@@ -180,10 +210,14 @@ def _act(settings: Settings, options: argparse.Namespace) -> int:
             pids(settings, options.names)
         case "kill":
             send(settings, options.names, options.signal)
+        case "with":
+            return lend(settings, options.command)
         case "env":
             exports(settings)
         case "start" | "stop" | "restart":
             runner = Runner(settings)
+            if not runner.is_up():
+                raise BadSetting("nothing is running: make up")
             for process in _meant(processes(settings), options.names):
                 if options.act != "start":
                     runner.stop(process.name)

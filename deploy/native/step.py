@@ -26,7 +26,9 @@ def say(text: str) -> None:
     print(f"  ->  {text}", flush=True)
 
 
-def run(title: str, command: Sequence[str], environment: Mapping[str, str] | None = None, directory: Path | None = None) -> None:
+def run(
+    title: str, command: Sequence[str], environment: Mapping[str, str] | None = None, directory: Path | None = None
+) -> None:
     """Runs a command quietly, with the last line of its output every ten seconds.
 
     Raises StepFailed if it exits with anything but 0 or cannot be started.

@@ -18,13 +18,33 @@ def show(runner: Runner, processes: list[Process]) -> bool:
         ports = " ".join(map(str, process.ports.values()))
         if status is None or not status.pid:
             all_ready = False
-            rows.append((process.name, status.state.lower() if status else "not started", "", "", "", ports, status.note if status else ""))
+            rows.append(
+                (
+                    process.name,
+                    status.state.lower() if status else "not started",
+                    "",
+                    "",
+                    "",
+                    ports,
+                    status.note if status else "",
+                )
+            )
             continue
         trouble = complaint(process)
         all_ready = all_ready and not trouble
         resident = sum(map(leftovers.memory, (status.pid, *leftovers.descendants(status.pid))))
         state = "waiting" if trouble else "ready"
-        rows.append((process.name, state, str(status.pid), _duration(status.seconds), f"{resident / 1e6:.0f} MB", ports, trouble))
+        rows.append(
+            (
+                process.name,
+                state,
+                str(status.pid),
+                _duration(status.seconds),
+                f"{resident / 1e6:.0f} MB",
+                ports,
+                trouble,
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())

@@ -25,7 +25,6 @@ def install(settings: Settings) -> None:
     target = folder(settings)
     stamp = target / "stamp"
     if step.is_fresh(stamp, _key()):
-        step.skipped(f"runner and installer ({target})")
         return
     step.run("making an environment for the process runner", [sys.executable, "-m", "venv", "--clear", str(target)])
     step.run(
@@ -40,14 +39,21 @@ def sync(settings: Settings, venv: Path, locks: Sequence[Path], what: str) -> No
     key = step.digest([sys.version, settings["TORCH_BACKEND"], *locks])
     stamp = venv / "stamp"
     if step.is_fresh(stamp, key):
-        step.skipped(f"{what}")
+        step.skipped(what)
         return
     uv = program(settings, "uv")
-    environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
     if not (venv / "bin" / "python").exists():
         step.run(f"making {venv}", [uv, "venv", "-q", "--clear", "--python", sys.executable, str(venv)])
-    step.run(f"installing {what}", [uv, "pip", "sync", "--require-hashes", *map(str, locks)], environment)
+    step.run(f"installing {what}", [uv, "pip", *_request(settings, locks)], {**os.environ, "VIRTUAL_ENV": str(venv)})
     step.write_stamp(stamp, key)
+
+
+def _request(settings: Settings, locks: Sequence[Path]) -> list[str]:
+    """The locks name the builds of the public index; another torch has the same version under other hashes."""
+    if not settings["TORCH_BACKEND"]:
+        return ["sync", "--require-hashes", *map(str, locks)]
+    wanted = [argument for lock in locks for argument in ("-r", str(lock.with_suffix(".in")), "-c", str(lock))]
+    return ["install", "--exact", "--no-verify-hashes", "--torch-backend", settings["TORCH_BACKEND"], *wanted]
 
 
 def _key() -> str:

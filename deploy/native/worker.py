@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import environment
 import probe
 import step
 import tools
 from process import Process
-from settings import CHECKOUT, Settings, host_name
+from settings import CHECKOUT, Settings, data_dir, host_name
 
 PROJECT = CHECKOUT / "worker-py"
-VENV = CHECKOUT / ".venv" / "worker"
+LOCKS = (PROJECT / "requirements.lock", PROJECT / "requirements-engine.lock")
+
+# Without one, several stacks on a machine have nothing to keep each other from.
+GPU_DRIVER = Path("/dev/nvidiactl")
 
 # Seconds that gunicorn gives the worker beyond its own grace for the job in hand, and the runner gunicorn beyond that.
 MARGIN = 10
 
 
+def venv(settings: Settings) -> Path:
+    return CHECKOUT / ".venv" / ("worker" if settings["WORKER_ENGINE"] == "torch" else "worker-simulated")
+
+
 def install(settings: Settings) -> None:
-    """Fills the worker's environment from the hashed lock: with torch, or without where the engine only simulates."""
-    lock = PROJECT / ("requirements-engine.lock" if settings["WORKER_ENGINE"] == "torch" else "requirements.lock")
-    tools.sync(settings, VENV, [lock], f"the worker's packages ({lock.name})")
+    """Fills the worker's environment from the hashed locks: with torch, or without where the engine only simulates."""
+    locks = LOCKS if settings["WORKER_ENGINE"] == "torch" else LOCKS[:1]
+    tools.sync(settings, venv(settings), locks, "the worker's packages (about 5 GB with torch)")
 
 
 def processes(settings: Settings) -> list[Process]:
@@ -32,8 +40,8 @@ def processes(settings: Settings) -> list[Process]:
         made.append(
             Process(
                 name=f"worker-{index}",
-                command=f"{VENV}/bin/gunicorn -k asgi -w 1 --no-control-socket --graceful-timeout {grace}"
-                f" -b 127.0.0.1:{port} darkroom_worker.app:app",
+                command=f"{venv(settings)}/bin/gunicorn -k asgi -w 1 --no-control-socket --graceful-timeout {grace}"
+                f" -b 127.0.0.1:{port} darkroom_worker.app:create_app()",
                 directory=PROJECT,
                 environment={**environment_of(settings, index), "DARKROOM_BUILD": _build()},
                 probe=partial(probe.http, f"http://127.0.0.1:{port}/readyz"),
@@ -46,13 +54,17 @@ def processes(settings: Settings) -> list[Process]:
 
 
 def environment_of(settings: Settings, index: int) -> dict[str, str]:
-    return {
-        **environment.shared(settings),
+    own = {
         "WORKER_GPU": str(index),
         "WORKER_NAME": f"{settings.get('WORKER_NAME', host_name())}-{index}",
         "WORKER_PORT": str(int(settings["WORKER_PORT"]) + index),
         "PYTHONUNBUFFERED": "1",
     }
+    if settings["WORKER_ENGINE"] == "simulated":
+        own["WORKER_MODELS"] = settings.get("WORKER_MODELS", "simulated")
+    if not GPU_DRIVER.exists():
+        own["WORKER_LOCK_DIR"] = settings.get("WORKER_LOCK_DIR", str(data_dir(settings) / "run"))
+    return {**environment.shared(settings), **own}
 
 
 def _build() -> str:

@@ -1,0 +1,108 @@
+# The one door: `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+RUNNER ?= $(if $(shell command -v apt-get),native,compose)
+
+STACK := $(PYTHON) deploy/native/stack.py
+INSTALL := $(PYTHON) deploy/native/install.py
+BIN := $(CURDIR)/.venv/dev/bin
+GO_MODULES := contract web gateway-go
+
+# Services of the unit tests: their own folder and ports, beside a stack that may be up.
+TEST_STACK := DATA_DIR=$(CURDIR)/.darkroom/unit-tests PORT_OFFSET=500 $(STACK)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  RUNNER=$(RUNNER) (native or compose); settings: the environment or .env"
+
+##### Running
+
+.PHONY: demo up down status logs
+demo: ## from nothing to a picture: set up, start, generate one, say where it lies
+	@$(PYTHON) deploy/native/demo.py $(RUNNER)
+
+up: ## set up what is missing, start everything, wait until it is ready
+	@echo "starting Darkroom (runner: $(RUNNER))"
+ifeq ($(RUNNER),native)
+	@$(STACK) up
+else
+	@docker compose up --detach --build --wait
+endif
+
+down: ## stop everything; data is kept
+ifeq ($(RUNNER),native)
+	@$(STACK) down
+else
+	@docker compose down
+endif
+
+status: ## what runs, whether it is ready, memory and ports
+ifeq ($(RUNNER),native)
+	@$(STACK) status
+else
+	@docker compose ps --all
+endif
+
+logs: ## follow all logs
+ifeq ($(RUNNER),native)
+	@$(STACK) logs
+else
+	@docker compose logs --follow --tail 40
+endif
+
+##### Testing
+
+SUITES := lint test-contract test-model test-go test-worker test-native test-system test-browser
+.PHONY: test tests-ready $(SUITES)
+test: ## set everything up and run every suite
+	@started=$$SECONDS; $(INSTALL) services tests worker; \
+	for suite in $(SUITES); do began=$$SECONDS; echo "=== $$suite"; $(MAKE) $$suite READY=1; took+=("$$suite $$((SECONDS - began)) s"); done; \
+	echo "=== all passed in $$((SECONDS - started)) s"; printf '    %s\n' "$${took[@]}"
+
+tests-ready:
+	@$(if $(READY),:,$(INSTALL) services tests worker)
+
+lint: tests-ready ## formatting, vet, staticcheck, ruff, mypy --strict
+	@unformatted=$$(gofmt -l $(GO_MODULES)); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
+	@for module in $(GO_MODULES); do echo "vet, staticcheck: $$module"; (cd $$module && go vet ./... && $(BIN)/staticcheck ./...); done
+	@for room in worker-py tests deploy/native; do echo "ruff, mypy: $$room"; \
+		(cd $$room && $(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy --strict .); done
+
+test-contract: tests-ready ## the treaty: vectors, scripts on a real Redis
+	@cd contract && go test ./...
+	@cd tests && $(BIN)/pytest contract
+
+test-model: tests-ready ## the protocol's model, checked by spin
+	@contract/model/check
+
+test-go: tests-ready ## the gateway's own tests, with the race detector
+	@cd web && go test ./...
+	@$(TEST_STACK) with -- bash -c 'cd gateway-go && go test -race ./...'
+
+test-worker: tests-ready ## the worker's own tests
+	@$(TEST_STACK) with -- bash -c 'cd worker-py && $(BIN)/pytest'
+
+test-native: tests-ready ## the native runner's own tests
+	@cd deploy/native && $(BIN)/pytest
+
+test-system: tests-ready ## the whole system: kills, losses, limits
+	@cd tests && $(BIN)/pytest system
+
+test-browser: tests-ready ## the page in a real Chromium
+	@cd tests && $(BIN)/pytest browser
+
+##### Upkeep
+
+.PHONY: fmt lock
+fmt: tests-ready ## format Go and Python
+	@gofmt -w $(GO_MODULES)
+	@for room in worker-py tests deploy/native; do (cd $$room && $(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .); done
+
+lock: ## renew the hashed locks of all Python packages
+	@$(PYTHON) deploy/native/lock.py

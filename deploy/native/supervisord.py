@@ -1,0 +1,64 @@
+"""supervisor's configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from process import Process
+from settings import BadSetting
+
+
+def render(folder: Path, logs: Path, socket: Path, processes: Iterable[Process]) -> str:
+    """The file's text: the runner keeps its own files in `folder`, one log per process in `logs`."""
+    sections = [
+        f"""\
+[unix_http_server]
+file={socket}
+chmod=0700
+[supervisord]
+logfile={logs}/supervisord.log
+pidfile={folder}/supervisord.pid
+childlogdir={logs}
+umask=077
+minfds=4096
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    ]
+    return "".join([*sections, *(_program(logs, process) for process in processes)])
+
+
+def _program(logs: Path, process: Process) -> str:
+    environment = ",".join(f"{key}={_quoted(key, value)}" for key, value in sorted(process.environment.items()))
+    return f"""\
+[program:{process.name}]
+command={_escaped(process.command)}
+directory={_escaped(str(process.directory))}
+environment={environment}
+priority={process.priority}
+stopsignal=TERM
+stopwaitsecs={process.stop_seconds}
+killasgroup=true
+autorestart=true
+startsecs=1
+startretries=10
+redirect_stderr=true
+stdout_logfile={logs}/{process.name}.log
+stdout_logfile_maxbytes=20MB
+stdout_logfile_backups=1
+"""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quoted(key: str, value: str) -> str:
+    """supervisor knows no way to escape a quote inside a value."""
+    mark = "'" if '"' in value else '"'
+    if mark in value or "\n" in value:
+        raise BadSetting(
+            f"{key}: a value for the process runner holds no line break and not both kinds of quotes; use {key}_FILE"
+        )
+    return f"{mark}{_escaped(value)}{mark}"
