@@ -42,5 +42,5 @@ func (s *Studio) repeat(w http.ResponseWriter, r *http.Request, owner string, ch
 	if err != nil {
 		return err
 	}
-	return s.render.html(w, http.StatusOK, "new-card", s.newTaken(r.Context(), owner, bench{}, taken, models))
+	return s.render.html(w, r, http.StatusOK, "new-card", s.newTaken(r.Context(), owner, bench{}, taken, models))
 }

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"darkroom/web"
@@ -75,25 +76,23 @@ func (a *assets) add(name string, content []byte) {
 	ext := path.Ext(name)
 	hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 	file := asset{contentType: contentType(ext), plain: content}
-	var zipped bytes.Buffer
-	zip, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression) // the level is valid
-	_, _ = zip.Write(content)                                    // a buffer takes everything
-	_ = zip.Close()
-	if zipped.Len() < len(content)*9/10 {
-		file.zipped = zipped.Bytes()
+	if smaller := zipped(content, gzip.DefaultCompression); len(smaller) < len(content)*9/10 {
+		file.zipped = smaller
 	}
 	a.files[hashed] = file
 	a.urls[name] = "/static/" + hashed
 }
 
-// linkStyle writes the hashed names into url(…) of a style sheet.
+// linkStyle writes the hashed names into url(…) of a style sheet, and leaves out what only people read.
 func (a *assets) linkStyle(style []byte) []byte {
-	var pairs []string
+	pairs := []string{"\n", "", "  ", "", " {", "{", "{ ", "{", " }", "}", "; ", ";", ": ", ":", ", ", ","}
 	for name, url := range a.urls {
 		pairs = append(pairs, "url("+name+")", "url("+url+")")
 	}
-	return []byte(strings.NewReplacer(pairs...).Replace(string(style)))
+	return []byte(strings.NewReplacer(pairs...).Replace(styleComment.ReplaceAllString(string(style), "")))
 }
+
+var styleComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
 
 func contentType(ext string) string {
 	switch ext {

@@ -174,7 +174,7 @@ func (s *Studio) changeModel(w http.ResponseWriter, r *http.Request, owner strin
 	f.Fine, f.Settings = true, true
 	b := newBench(f.changeTo(catalogue(models).find(f.Model)), models, s.Desk.Limits(), nil, nil)
 	if fromHTMX(r) {
-		return s.render.html(w, http.StatusOK, "bench", b)
+		return s.render.html(w, r, http.StatusOK, "bench", b)
 	}
 	return s.showStudio(w, r, owner, http.StatusOK, b)
 }

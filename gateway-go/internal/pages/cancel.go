@@ -18,5 +18,5 @@ func (s *Studio) cancel(w http.ResponseWriter, r *http.Request, owner string) er
 	}
 	shown := newCard(ended, models)
 	shown.Still = false // it ended while watched: it keeps its box
-	return s.render.html(w, http.StatusOK, "card", shown)
+	return s.render.html(w, r, http.StatusOK, "card", shown)
 }

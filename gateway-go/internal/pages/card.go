@@ -303,4 +303,3 @@ func short(id string) string {
 	}
 	return id[:4] + "…" + id[len(id)-4:]
 }
-

@@ -28,7 +28,7 @@ func (s *Studio) compare(w http.ResponseWriter, r *http.Request, owner string) e
 	picked := r.URL.Query()["pick"]
 	if len(picked) != 2 {
 		view.Notice = &notice{Title: "Pick two pictures.", Text: fmt.Sprintf("%s picked. Go back to your roll and pick two.", capital(plural(len(picked), "is", "are")))}
-		return s.render.html(w, http.StatusOK, "compare", view)
+		return s.render.html(w, r, http.StatusOK, "compare", view)
 	}
 	models, err := s.Desk.Models(r.Context())
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Studio) compare(w http.ResponseWriter, r *http.Request, owner string) e
 		}
 	}
 	view.Differ, view.Same = compareSettings(facts[0], facts[1])
-	return s.render.html(w, http.StatusOK, "compare", view)
+	return s.render.html(w, r, http.StatusOK, "compare", view)
 }
 
 func compareSettings(a, b []setting) (differ []difference, same string) {

@@ -17,7 +17,7 @@ func (s *Studio) askDelete(w http.ResponseWriter, r *http.Request, owner string)
 	if words == "" {
 		words = short(j.ID)
 	}
-	return s.render.html(w, http.StatusOK, "delete", struct {
+	return s.render.html(w, r, http.StatusOK, "delete", struct {
 		layout
 		ID, Words string
 	}{s.layout(r.Context(), "Delete · Darkroom", ""), j.ID, words})

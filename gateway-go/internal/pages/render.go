@@ -2,11 +2,13 @@ package pages
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 
 	"darkroom/web"
 )
@@ -23,16 +25,36 @@ func parseTemplates(a *assets) (*renderer, error) {
 }
 
 // html renders completely before the first byte leaves: a broken template is an error, never half a page.
-func (t *renderer) html(w http.ResponseWriter, status int, name string, view any) error {
+func (t *renderer) html(w http.ResponseWriter, r *http.Request, status int, name string, view any) error {
 	body, err := t.execute(name, view)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "private, no-cache")
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", "private, no-cache")
+	}
+	if len(body) > worthZipping {
+		w.Header().Set("Vary", "Accept-Encoding")
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			body = zipped(body, gzip.BestSpeed)
+		}
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a reader that went away is no event
 	return nil
+}
+
+// worthZipping is more than one network packet, in bytes.
+const worthZipping = 2048
+
+func zipped(body []byte, level int) []byte {
+	var out bytes.Buffer
+	zip, _ := gzip.NewWriterLevel(&out, level) // the levels are constants, and a buffer takes everything
+	_, _ = zip.Write(body)
+	_ = zip.Close()
+	return out.Bytes()
 }
 
 // poll renders a fragment that is asked for again and again: unchanged, it answers 304 and a handful of headers.

@@ -51,7 +51,7 @@ func (s *Studio) job(w http.ResponseWriter, r *http.Request, owner string) error
 	if view.Card.Poll != "" {
 		view.Refresh = 2
 	}
-	return s.render.html(w, http.StatusOK, "job", view)
+	return s.render.html(w, r, http.StatusOK, "job", view)
 }
 
 func (s *Studio) pollSheet(w http.ResponseWriter, r *http.Request, owner string) error {

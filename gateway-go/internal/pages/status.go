@@ -40,7 +40,7 @@ func (s *Studio) status(w http.ResponseWriter, r *http.Request, _ string) error 
 		Books books
 	}{s.layout(r.Context(), "Status · Darkroom", "status"), s.newBooks(r.Context())}
 	view.Refresh = 5
-	return s.render.html(w, http.StatusOK, "status", view)
+	return s.render.html(w, r, http.StatusOK, "status", view)
 }
 
 func (s *Studio) pollBooks(w http.ResponseWriter, r *http.Request, _ string) error {

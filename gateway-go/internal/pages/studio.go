@@ -74,7 +74,7 @@ func (s *Studio) showStudio(w http.ResponseWriter, r *http.Request, owner string
 	view.Newest = cursor == ""
 	view.Welcome = cursor == "" && err == nil
 	view.Count = plural(page.Total, "picture", "pictures")
-	return s.render.html(w, status, "studio", view)
+	return s.render.html(w, r, status, "studio", view)
 }
 
 // older is the next part of the roll, asked for as it scrolls into view.
@@ -87,7 +87,7 @@ func (s *Studio) older(w http.ResponseWriter, r *http.Request, owner string) err
 	if err != nil {
 		return err
 	}
-	return s.render.html(w, http.StatusOK, "cards", studioView{Cards: cardsOf(page, models), Next: page.Next})
+	return s.render.html(w, r, http.StatusOK, "cards", studioView{Cards: cardsOf(page, models), Next: page.Next})
 }
 
 func cardsOf(page job.Page, models catalogue) []card {

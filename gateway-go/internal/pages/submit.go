@@ -42,7 +42,7 @@ func (s *Studio) submit(w http.ResponseWriter, r *http.Request, owner string) er
 	} else if taken.Effective != nil {
 		f.Seed = strconv.FormatInt(taken.Effective.Seed, 10)
 	}
-	return s.render.html(w, http.StatusOK, "taken", s.newTaken(r.Context(), owner, newBench(f, models, s.Desk.Limits(), nil, nil), taken, models))
+	return s.render.html(w, r, http.StatusOK, "taken", s.newTaken(r.Context(), owner, newBench(f, models, s.Desk.Limits(), nil, nil), taken, models))
 }
 
 // take submits under the form's key. A key that was used for other words, or long ago, does not stand in the way of a new picture.
@@ -70,7 +70,7 @@ func (s *Studio) refuse(w http.ResponseWriter, r *http.Request, owner string, f 
 
 func (s *Studio) showBench(w http.ResponseWriter, r *http.Request, owner string, status int, b bench) error {
 	if fromHTMX(r) {
-		return s.render.html(w, http.StatusOK, "bench", b)
+		return s.render.html(w, r, http.StatusOK, "bench", b)
 	}
 	return s.showStudio(w, r, owner, status, b)
 }

@@ -65,7 +65,7 @@ func (s *Studio) troublePage(w http.ResponseWriter, r *http.Request, err error) 
 	default:
 		view.Heading, view.Text = "Not done", refused.Message
 	}
-	if err := s.render.html(w, s.StatusOf(err), "trouble", view); err != nil {
+	if err := s.render.html(w, r, s.StatusOf(err), "trouble", view); err != nil {
 		s.Log.ErrorContext(r.Context(), "trouble page", "error", err)
 		http.Error(w, "Darkroom is in trouble.", http.StatusInternalServerError)
 	}
@@ -95,7 +95,7 @@ func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err err
 		s.Log.ErrorContext(r.Context(), "fragment", "path", r.URL.Path, "job_id", id, "error", err)
 	}
 	w.Header().Set("Cache-Control", "no-store") // so that the next good answer is a full one and clears the sentence
-	if err := s.render.html(w, http.StatusOK, name, view); err != nil {
+	if err := s.render.html(w, r, http.StatusOK, name, view); err != nil {
 		s.Log.ErrorContext(r.Context(), "trouble fragment", "error", err)
 	}
 }
