@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -49,17 +50,14 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func parseRequest(body []byte) (job.Request, error) {
-	if err := refuseNull(body); err != nil {
-		return job.Request{}, err
-	}
 	var request job.Request
 	if err := json.Unmarshal(body, &request, json.RejectUnknownMembers(true)); err != nil {
 		return job.Request{}, explain(err)
 	}
-	return request, nil
+	return request, refuseNull(body)
 }
 
-// refuseNull reads every token: null would decode like a member that was not sent, so nothing after this would notice it.
+// refuseNull reads every token of a body that decodes: null decodes like a member that was not sent, so nothing else would notice it.
 func refuseNull(body []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(body))
 	for {
@@ -70,7 +68,7 @@ func refuseNull(body []byte) error {
 		case err != nil:
 			return explain(err)
 		case token.Kind() == 'n':
-			return invalid(string(decoder.StackPointer()), "Must not be null. Leave it out instead.")
+			return invalid(place(decoder.StackPointer()), "Must not be null. Leave it out instead.")
 		}
 	}
 }
@@ -81,14 +79,23 @@ func explain(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &shape):
-		return invalid(string(shape.JSONPointer), misfit(shape))
+		return invalid(place(shape.JSONPointer), misfit(shape))
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
-		return invalid(string(syntax.JSONPointer), "Given twice.")
+		return invalid(place(syntax.JSONPointer), "Given twice.")
 	case errors.As(err, &syntax):
-		return invalid(string(syntax.JSONPointer), fmt.Sprintf("Not valid JSON at byte %d.", syntax.ByteOffset))
+		return invalid(place(syntax.JSONPointer), fmt.Sprintf("Not valid JSON at byte %d.", syntax.ByteOffset))
 	default:
 		return invalid("", "Not valid JSON: it ends too early.")
 	}
+}
+
+// place is the pointer of a field, cut where a caller made it longer than any of ours.
+func place(pointer jsontext.Pointer) string {
+	const longest = 200
+	if len(pointer) <= longest {
+		return string(pointer)
+	}
+	return strings.ToValidUTF8(string(pointer[:longest]), "") + "…"
 }
 
 func misfit(e *json.SemanticError) string {
