@@ -4,12 +4,12 @@ go 1.26.0
 
 replace darkroom/contract => ../contract
 
-require darkroom/contract v0.0.0
-
 require (
-	github.com/PuerkitoBio/goquery v1.13.0 // indirect
-	github.com/andybalholm/cascadia v1.3.4 // indirect
+	darkroom/contract v0.0.0
+	github.com/PuerkitoBio/goquery v1.13.0
 )
+
+require github.com/andybalholm/cascadia v1.3.4 // indirect
 
 require (
 	darkroom/web v0.0.0

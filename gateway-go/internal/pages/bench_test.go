@@ -1,0 +1,156 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"darkroom/gateway/internal/job"
+)
+
+func TestTheBenchOffersWhatTheCatalogueHas(t *testing.T) {
+	page := get(t, serve(t, &shownDesk{}).URL+"/")
+	for selector, want := range map[string]string{
+		"[name=look]": "studio lifestyle flat-lay none", "[name=shape]": "512x512 512x768 768x512", "[name=n]": "1 2 3 4",
+		"[name=model] option": "pocket-studio sdxl lonely", "[name=scheduler] option": "ddim dpmpp_2m",
+		"[name=look][checked]": "studio", "[name=shape][checked]": "512x512", "[name=steps]": "20", "[name=guidance]": "3", "[name=seed]": "",
+	} {
+		var values []string
+		page.Find("#bench " + selector).Each(func(_ int, s *goquery.Selection) { values = append(values, s.AttrOr("value", "")) })
+		if got := strings.Join(values, " "); got != want {
+			t.Errorf("%s: %q, want %q", selector, got, want)
+		}
+	}
+}
+
+func TestAnErrorStandsAtItsFieldAndKeepsWhatWasTyped(t *testing.T) {
+	desk := &shownDesk{away: &job.Error{Code: job.InvalidRequest, Message: "bad", Fields: []job.FieldError{{Path: "/steps", Message: "out of range"}}}}
+	typed := url.Values{"words": {"a mug"}, "mode": {"product"}, "look": {"lifestyle"}, "shape": {"512x768"}, "n": {"2"}, "steps": {"900"}, "guidance": {"4.5"}, "scheduler": {"dpmpp_2m"}, "model": {"pocket-studio"}, "keep_out": {"people"}}
+	server := serve(t, desk)
+
+	answer, page := post(t, server.URL+"/jobs", typed, false)
+	if answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("without script the page is %d", answer.StatusCode)
+	}
+	fragmentAnswer, fragment := post(t, server.URL+"/jobs", typed, true)
+	if fragmentAnswer.StatusCode != http.StatusOK {
+		t.Errorf("htmx would not swap %d", fragmentAnswer.StatusCode)
+	}
+	for _, shown := range []*goquery.Document{page, fragment} {
+		bench := shown.Find("form#bench")
+		if got := bench.Find("#error-steps").Text(); got != "Between 1 and 50 for Pocket Studio. Nothing was submitted." {
+			t.Errorf("the error reads %q", got)
+		}
+		if steps := bench.Find("#steps"); steps.AttrOr("value", "") != "900" || steps.AttrOr("aria-describedby", "") != "error-steps" {
+			t.Errorf("the field lost its value or its error")
+		}
+		if _, open := bench.Find("#fine").Attr("checked"); !open {
+			t.Error("the error is hidden in the folded fine controls")
+		}
+		if bench.Find("[aria-invalid]").Length() != 1 || bench.Find("#words").Text() != "a mug" || bench.Find("[name=look][checked]").AttrOr("value", "") != "lifestyle" {
+			t.Error("what was typed is lost")
+		}
+	}
+}
+
+func TestUnreadableNumbersAndMissingWordsAreNotSubmitted(t *testing.T) {
+	desk := &shownDesk{}
+	_, bench := post(t, serve(t, desk).URL+"/jobs", url.Values{"steps": {"many"}, "seed": {"1.5"}, "guidance": {"x"}, "words": {" "}}, true)
+	for field, text := range map[string]string{"words": "Say what to photograph.", "steps": "Between 1 and 50", "guidance": "Between 1 and 15", "seed": "A whole number from 0"} {
+		if got := bench.Find("#error-" + field).Text(); !strings.HasPrefix(got, text) {
+			t.Errorf("%s: %q", field, got)
+		}
+	}
+	if len(desk.asked) != 0 {
+		t.Error("it was submitted all the same")
+	}
+}
+
+func TestASubmitAsksForWhatTheFormSays(t *testing.T) {
+	desk := &shownDesk{}
+	typed := url.Values{"words": {" a mug "}, "mode": {"product"}, "look": {"lifestyle"}, "shape": {"512x768"}, "n": {"2"}, "steps": {"30"}, "guidance": {"4,5"}, "scheduler": {"ddim"}, "seed": {"7"}, "model": {"pocket-studio"}, "keep_out": {"people"}}
+	answer, page := post(t, serve(t, desk).URL+"/jobs", typed, true)
+	if answer.StatusCode != http.StatusOK || len(desk.asked) != 1 {
+		t.Fatalf("%d, asked %d times", answer.StatusCode, len(desk.asked))
+	}
+	asked := desk.asked[0]
+	if *asked.Product != "a mug" || *asked.Preset != "lifestyle" || asked.Prompt != nil || *asked.Width != 512 || *asked.Height != 768 || *asked.N != 2 || *asked.Steps != 30 ||
+		*asked.GuidanceScale != 4.5 || *asked.Scheduler != "ddim" || *asked.Seed != 7 || *asked.Model != "pocket-studio" || *asked.NegativePrompt != "people" {
+		t.Errorf("asked for %+v", asked.Input())
+	}
+	if page.Find("hx-partial[hx-target='#roll'] article.card").Length() != 1 || page.Find("form#bench").Length() != 1 {
+		t.Error("the answer is not a bench and a card for the roll")
+	}
+	if page.Find("#seed").AttrOr("value", "") != "" {
+		t.Error("a seed that is not locked stays")
+	}
+
+	typed.Set("mode", "prompt")
+	answer, _ = post(t, serve(t, desk).URL+"/jobs", typed, false)
+	if answer.StatusCode != http.StatusSeeOther || !strings.HasPrefix(answer.Header.Get("Location"), "/jobs/") {
+		t.Errorf("without script: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
+	}
+	if last := desk.asked[len(desk.asked)-1]; *last.Prompt != "a mug" || last.Product != nil || last.Preset != nil {
+		t.Errorf("a prompt is asked for as %v", last.Input())
+	}
+}
+
+func TestAFullLineSaysWhenThereIsRoom(t *testing.T) {
+	desk := &shownDesk{away: &job.Error{Code: job.QueueFull, Message: "full", RetryAfter: 18 * time.Second}}
+	_, bench := post(t, serve(t, desk).URL+"/jobs", url.Values{"words": {"a mug"}}, true)
+	if got := squeeze(bench.Find(".notice[role=alert]").Text()); got != "The line is full. This picture was not taken. There should be room in about 20 s. Try again" {
+		t.Errorf("the notice reads %q", got)
+	}
+	if bench.Find("#words").Text() != "a mug" {
+		t.Error("the words are lost")
+	}
+}
+
+func TestAnotherModelBringsItsOwnChoicesAndKeepsTheWords(t *testing.T) {
+	_, bench := post(t, serve(t, &shownDesk{}).URL+"/bench", url.Values{"words": {"a mug"}, "model": {"sdxl"}, "steps": {"20"}, "shape": {"512x512"}, "n": {"4"}}, true)
+	if bench.Find("#words").Text() != "a mug" || bench.Find("#steps").AttrOr("value", "") != "30" || bench.Find("[name=shape][checked]").AttrOr("value", "") != "1024x1024" || bench.Find("[name=n]").Length() != 2 {
+		t.Error("the bench mixes two models")
+	}
+}
+
+func TestReuseBringsTheSettingsBackAndVaryDropsTheSeed(t *testing.T) {
+	j := pictureJob("bottle", "a green glass bottle", 1)
+	desk := &shownDesk{jobs: []job.Job{j}}
+	server := serve(t, desk)
+	bench := get(t, server.URL+"/?from="+j.ID).Find("#bench")
+	if bench.Find("#words").Text() != "a green glass bottle" || bench.Find("#seed").AttrOr("value", "") != "48213" || bench.Find("#keep-out").AttrOr("value", "") != "text, people" {
+		t.Error("the settings did not come back")
+	}
+	post(t, server.URL+"/jobs/"+j.ID+"/vary", nil, true)
+	post(t, server.URL+"/jobs/"+j.ID+"/again", nil, true)
+	if len(desk.asked) != 2 || desk.asked[0].Seed != nil || desk.asked[1].Seed == nil || *desk.asked[1].Seed != 48213 {
+		t.Errorf("vary and again asked for %+v", desk.asked)
+	}
+}
+
+func post(t *testing.T, address string, form url.Values, script bool) (*http.Response, *goquery.Document) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(form.Encode())) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if script {
+		request.Header.Set("HX-Request", "true")
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	page, err := goquery.NewDocumentFromReader(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, page
+}
