@@ -40,11 +40,11 @@ type Config struct {
 	OwnerLimit      int           `env:"GATEWAY_OWNER_LIMIT" envDefault:"100" allowed:"0 (none) to 10000"`
 	Janitor         bool          `env:"GATEWAY_JANITOR" envDefault:"true" allowed:"true or false"`
 	JanitorInterval time.Duration `env:"GATEWAY_JANITOR_INTERVAL" envDefault:"5s" allowed:"a duration such as 5s, 100ms to 1m"`
-	APIKeysPath     string        `env:"GATEWAY_API_KEYS" allowed:"the path of a file"`
+	APIKeysPath     string        `env:"GATEWAY_API_KEYS_FILE" allowed:"the path of a file"`
 	Anonymous       bool          `env:"GATEWAY_ANONYMOUS" envDefault:"true" allowed:"true or false"`
 	SecureCookie    bool          `env:"GATEWAY_SECURE_COOKIE" envDefault:"false" allowed:"true or false"`
-	OwnerRate       int           `env:"GATEWAY_OWNER_RATE" envDefault:"50" allowed:"requests a second, 0 (no limit) to 100000"`
-	AddressRate     int           `env:"GATEWAY_ADDRESS_RATE" envDefault:"200" allowed:"requests a second, 0 (no limit) to 100000"`
+	OwnerRate       int           `env:"GATEWAY_OWNER_RATE" envDefault:"200" allowed:"requests a second, 0 (no limit) to 100000"`
+	AddressRate     int           `env:"GATEWAY_ADDRESS_RATE" envDefault:"1000" allowed:"requests a second, 0 (no limit) to 100000"`
 	TrustedProxies  []string      `env:"GATEWAY_TRUSTED_PROXIES" allowed:"addresses or networks, separated by commas"`
 	Grace           time.Duration `env:"GATEWAY_GRACE" envDefault:"20s" allowed:"a duration such as 20s, 0s to 10m"`
 
