@@ -1,7 +1,10 @@
-"""What Darkroom costs while nothing happens, and what a poll costs. `python3 tests/bench/costs.py` starts a private stack, measures, prints one table.
+"""What Darkroom costs while nothing happens, and what a poll costs.
 
-Memory is VmRSS of the process alone; the supervisor is measured without its engine, which is a child of its own. CPU is user + system time of
-the gateway from /proc/PID/stat over the polls of one job that waits or runs, so it holds everything that the gateway does meanwhile, its janitor included.
+`python3 tests/bench/costs.py` starts a private stack, measures, prints one table.
+
+Memory is VmRSS of the process alone; the supervisor is measured without its engine, which is a child of its own. CPU is
+user + system time of the gateway from /proc/PID/stat over the polls of one job that waits or runs, so it holds
+everything that the gateway does meanwhile, its janitor included.
 """
 
 from __future__ import annotations
@@ -50,7 +53,9 @@ def settings(environment: dict[str, str]) -> dict[str, str]:
 
 def pid(environment: dict[str, str], name: str, command: str) -> int:
     """The youngest process of a part whose command line holds `command`: for gunicorn that is its worker, the supervisor."""
-    lines = subprocess.run([*STACK, "pids", name], env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(
+        [*STACK, "pids", name], env=environment, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     found = [int(line.split()[1]) for line in lines if command in line]
     if not found:
         raise SystemExit(f"no process of {name} runs {command!r}")
@@ -69,7 +74,9 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def poll_cost(connection: http.client.HTTPConnection, gateway: int, url: str, headers: dict[str, str], polls: int, status: int) -> float:
+def poll_cost(
+    connection: http.client.HTTPConnection, gateway: int, url: str, headers: dict[str, str], polls: int, status: int
+) -> float:
     """Milliseconds of gateway CPU per poll; every answer must have the status."""
     before = cpu_seconds(gateway)
     for _ in range(polls):
@@ -90,9 +97,13 @@ def main() -> None:
         gateway = pid(environment, "gateway-0", "darkroom-gateway")
         supervisor = pid(environment, "worker-0", "darkroom_worker.app")
         time.sleep(10)  # what is measured is idleness: nothing else to wait for
-        rows = [("idle gateway, RSS", f"{resident_mb(gateway):.1f} MB"), ("idle supervisor without its engine, RSS", f"{resident_mb(supervisor):.1f} MB")]
+        rows = [
+            ("idle gateway, RSS", f"{resident_mb(gateway):.1f} MB"),
+            ("idle supervisor without its engine, RSS", f"{resident_mb(supervisor):.1f} MB"),
+        ]
 
         connection = http.client.HTTPConnection(keys["GATEWAY_ADDR"], timeout=30)
+
         def submit(body: dict[str, object], cookie: str = "") -> tuple[str, str]:
             headers = {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
             connection.request("POST", "/v1/jobs", json.dumps(body), headers)
@@ -106,12 +117,16 @@ def main() -> None:
         _, cookie = submit(long)
         waiting, _ = submit(long, cookie)
         headers = {"Cookie": cookie}
-        rows.append(("poll of a pending job, 200", f"{poll_cost(connection, gateway, waiting, headers, polls, 200):.3f} ms CPU"))
+        rows.append(
+            ("poll of a pending job, 200", f"{poll_cost(connection, gateway, waiting, headers, polls, 200):.3f} ms CPU")
+        )
         connection.request("GET", waiting, headers=headers)
         answer = connection.getresponse()
         answer.read()
         headers["If-None-Match"] = answer.headers["ETag"]
-        rows.append(("poll of a pending job, 304", f"{poll_cost(connection, gateway, waiting, headers, polls, 304):.3f} ms CPU"))
+        rows.append(
+            ("poll of a pending job, 304", f"{poll_cost(connection, gateway, waiting, headers, polls, 304):.3f} ms CPU")
+        )
         rows.append((f"gateway after {2 * polls} polls, RSS", f"{resident_mb(gateway):.1f} MB"))
     for name, value in rows:
         print(f"{name:45} {value:>15}")

@@ -7,11 +7,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
-from tests.contract.scripts import Scripts
+from contract.scripts import Scripts
 
 
 def free_port() -> int:
@@ -21,7 +22,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of an empty Redis; skipped where there is no redis-server, except in CI."""
     binary = shutil.which("redis-server")
     if binary is None:
@@ -31,7 +32,8 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Red
     port = free_port()
     folder: Path = tmp_path_factory.mktemp("redis")
     server = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)], stdout=subprocess.DEVNULL
+        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
     )
     client = redis.Redis(port=port, decode_responses=True)
     try:
@@ -43,7 +45,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Red
         server.wait(10)
 
 
-def until_it_answers(client: redis.Redis) -> None:
+def until_it_answers(client: Any) -> None:
     limit = time.monotonic() + 10
     while True:
         try:
@@ -56,7 +58,7 @@ def until_it_answers(client: redis.Redis) -> None:
 
 
 @pytest.fixture
-def ledger(redis_server: redis.Redis) -> Scripts:
+def ledger(redis_server: Any) -> Scripts:
     """The scripts on an emptied Redis, at a time of the test's own."""
     redis_server.flushall()
     return Scripts(redis_server)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from tests.contract.scripts import CONTRACT
+from contract.scripts import CONTRACT
 
 RETENTION = 604_800_000  # ms
 OWNERS = tuple(hashlib.sha256(f"cookie:{name}".encode()).hexdigest()[:32] for name in ("ann", "bob"))
@@ -34,9 +34,18 @@ def fields(max_attempts: int = 3) -> str:
     )
 
 
-def verdict(job: str, state: str, owner: str, model: str | None, created_at: int, deadline: int, now: int, attempt: int = 0) -> dict[str, Any]:
+def verdict(
+    job: str, state: str, owner: str, model: str | None, created_at: int, deadline: int, now: int, attempt: int = 0
+) -> dict[str, Any]:
     """As its producer writes it. Without a model: the verdict of a job known by its id alone."""
-    start: dict[str, Any] = {"version": 1, "id": job, "state": state, "owner": owner, "created_at": created_at, "completed_at": now}
+    start: dict[str, Any] = {
+        "version": 1,
+        "id": job,
+        "state": state,
+        "owner": owner,
+        "created_at": created_at,
+        "completed_at": now,
+    }
     if state == "deleted":
         return start
     start |= {"deadline": deadline, "expires_at": now + RETENTION, "attempt": attempt}
@@ -44,7 +53,9 @@ def verdict(job: str, state: str, owner: str, model: str | None, created_at: int
         kept = ("spec", "input", "warnings", "metadata", "seed_drawn", "max_attempts")
         start |= {"model": model, "task": "simulated"} | {key: _sample[key] for key in kept}
     if state == "succeeded":
-        start |= {key: _succeeded[key] for key in ("images", "started_at", "worker", "timings")} | {"attempt": max(attempt, 1)}
+        start |= {key: _succeeded[key] for key in ("images", "started_at", "worker", "timings")} | {
+            "attempt": max(attempt, 1)
+        }
     if state == "failed":
         start["error"] = {"code": "engine_error", "message": "The engine stopped. Try again.", "retryable": True}
     return start

@@ -18,8 +18,8 @@ class Job:
 
     owner: str
     model: str | None
-    created_at: int | None
-    deadline: int | None
+    created_at: int
+    deadline: int
     state: str
     revision: int = 0
     max_attempts: int = 2
@@ -56,7 +56,16 @@ class Model:
         self.missing.clear()
 
     def submit(
-        self, job: str, owner: str, idem: str, body: str, model: str, queue_limit: int, owner_limit: int, created_at: int, deadline: int
+        self,
+        job: str,
+        owner: str,
+        idem: str,
+        body: str,
+        model: str,
+        queue_limit: int,
+        owner_limit: int,
+        created_at: int,
+        deadline: int,
     ) -> list[str]:
         if job in self.jobs:
             return ["CREATED", str(self.jobs[job].published_at or self.now)]
@@ -76,7 +85,9 @@ class Model:
         mine = sum(other.owner == owner and other.state in LIVE for other in self.jobs.values())
         if owner_limit and mine >= owner_limit:
             return ["QUOTA", str(mine)]
-        self.jobs[job] = Job(owner, model, created_at, deadline, "submitting", published_at=self.now, outbox_at=self.now)
+        self.jobs[job] = Job(
+            owner, model, created_at, deadline, "submitting", published_at=self.now, outbox_at=self.now
+        )
         self.jobs[job].change("submitting", self.now)
         if idem:
             self.idem[owner, idem] = (job, body)
@@ -161,11 +172,20 @@ class Model:
         record.change("queued", self.now)
         return ["OK"]
 
-    def restore(self, job: str, owner: str, model: str, created_at: int, deadline: int, not_before: int, outbox: bool) -> list[str]:
+    def restore(
+        self, job: str, owner: str, model: str, created_at: int, deadline: int, not_before: int, outbox: bool
+    ) -> list[str]:
         if job in self.jobs:
             return ["PRESENT", self.jobs[job].state]
         self.jobs[job] = Job(
-            owner, model, created_at, deadline, "queued", published_at=self.now, not_before=not_before, outbox_at=self.now if outbox else None
+            owner,
+            model,
+            created_at,
+            deadline,
+            "queued",
+            published_at=self.now,
+            not_before=not_before,
+            outbox_at=self.now if outbox else None,
         )
         self.jobs[job].change("queued", self.now)
         self._tell(job)
@@ -192,10 +212,12 @@ class Model:
         if record and (record.state == "tombstone" or (record.state in TERMINAL and state != "deleted")):
             return "FOUND"
         if state == "deleted":
-            self._bury(job, str(verdict["owner"]), "deleted", int(str(verdict["created_at"])) + retention_ms + 86_400_000)
+            self._bury(
+                job, str(verdict["owner"]), "deleted", int(str(verdict["created_at"])) + retention_ms + 86_400_000
+            )
             return "SETTLED"
         before = record
-        record = record or Job(str(verdict["owner"]), None, None, None, state)
+        record = record or Job(str(verdict["owner"]), None, 0, 0, state)
         self.jobs[job] = record
         record.model = str(verdict["model"]) if "model" in verdict else record.model
         record.created_at, record.deadline = int(str(verdict["created_at"])), int(str(verdict["deadline"]))
@@ -272,7 +294,7 @@ class Model:
 
     def _bury(self, job: str, owner: str, gone: str, gc_at: int) -> None:
         old = self.jobs.get(job)
-        grave = Job(owner, None, old.created_at if old else None, None, "tombstone", gone=gone, gc_at=gc_at)
+        grave = Job(owner, None, old.created_at if old else 0, 0, "tombstone", gone=gone, gc_at=gc_at)
         grave.listed = bool(old and old.listed and old.state != "abandoned" and gone == "expired")
         grave.revision = old.revision if old else 0
         grave.told = bool(old and old.told) or job in self.missing

@@ -7,12 +7,14 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError, validators
 from referencing import Registry, Resource
 
-from tests.contract.scripts import CONTRACT
+from contract.scripts import CONTRACT
 
 KINDS = ("job", "record", "verdict")
 
 _schemas = {kind: json.loads((CONTRACT / f"{kind}.schema.json").read_text()) for kind in KINDS}
-_registry: Registry[Any] = Registry().with_resources((schema["$id"], Resource.from_contents(schema)) for schema in _schemas.values())
+_registry: Registry[Any] = Registry().with_resources(
+    (schema["$id"], Resource.from_contents(schema)) for schema in _schemas.values()
+)
 _written_as_integer = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.scripts import CONTRACT
+from contract.scripts import CONTRACT
 
 IDS = json.loads((CONTRACT / "examples" / "ids.json").read_text())
 

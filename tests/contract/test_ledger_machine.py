@@ -8,15 +8,14 @@ import json
 from typing import Any
 
 import pytest
-import redis
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.contract import schemas
-from tests.contract.messages import MODELS, OWNERS, RETENTION, fields, job_id, verdict
-from tests.contract.model import TERMINAL, Model
-from tests.contract.scripts import START, Scripts
+from contract import schemas
+from contract.messages import MODELS, OWNERS, RETENTION, fields, job_id, verdict
+from contract.model import TERMINAL, Model
+from contract.scripts import START, Scripts
 
 LEASE = 30_000  # ms
 NUMBERS = ("revision", "attempt", "fence", "lease_until", "not_before", "again_at")
@@ -31,7 +30,7 @@ model_name = st.sampled_from(MODELS)
 class LedgerMachine(RuleBasedStateMachine):
     """`known` remembers what a job's message says, `s3` its verdict, `shown` what a poller was shown, `fences` who ran it."""
 
-    server: redis.Redis
+    server: Any
 
     @initialize()
     def start(self) -> None:
@@ -63,13 +62,17 @@ class LedgerMachine(RuleBasedStateMachine):
     def submit(self, who: str, model: str, idem: str, body: str, room: int, mine: int, late: int, seconds: int) -> None:
         self._submit_new(who, idem, body, model, room, mine, late, seconds)
 
-    def _submit_new(self, who: str, idem: str, body: str, model: str, room: int, mine: int, late: int, seconds: int) -> None:
+    def _submit_new(
+        self, who: str, idem: str, body: str, model: str, room: int, mine: int, late: int, seconds: int
+    ) -> None:
         self.serial += 1
         created = self.model.now - late
         call = (job_id(self.serial), who, idem, body, model, room, mine, created, created + seconds * 1000)
         answer = self._submit(call)
         if answer[0] == "CREATED":
-            self.known.append({"id": call[0], "owner": who, "model": model, "created_at": created, "deadline": call[8], "call": call})
+            self.known.append(
+                {"id": call[0], "owner": who, "model": model, "created_at": created, "deadline": call[8], "call": call}
+            )
 
     @rule(n=job_number)
     def submit_again_after_a_lost_reply(self, n: int) -> None:
@@ -94,7 +97,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # The worker
 
-    @rule(n=job_number, worker=st.sampled_from(("gpu-0", "gpu-1")), queue=model_name, stamp=st.sampled_from((0, -60_000, 10**12)))
+    @rule(
+        n=job_number,
+        worker=st.sampled_from(("gpu-0", "gpu-1")),
+        queue=model_name,
+        stamp=st.sampled_from((0, -60_000, 10**12)),
+    )
     def claim(self, n: int, worker: str, queue: str, stamp: int) -> None:
         if job := self._pick(n):
             self._claim(job["id"], worker, queue, stamp)
@@ -202,7 +210,14 @@ class LedgerMachine(RuleBasedStateMachine):
         record = self.model.jobs.get(job["id"])
         attempt = 0 if alone or record is None else record.attempt
         return verdict(
-            job["id"], state, job["owner"], None if alone else job["model"], job["created_at"], job["deadline"], self.model.now, attempt
+            job["id"],
+            state,
+            job["owner"],
+            None if alone else job["model"],
+            job["created_at"],
+            job["deadline"],
+            self.model.now,
+            attempt,
         )
 
     # The janitor, and fate
@@ -261,7 +276,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 expected.gone,
             )
             if expected.state != "tombstone":
-                assert {name: int(record.get(name, 0)) for name in NUMBERS} == {name: getattr(expected, name) for name in NUMBERS}
+                assert {name: int(record.get(name, 0)) for name in NUMBERS} == {
+                    name: getattr(expected, name) for name in NUMBERS
+                }
                 assert expected.attempt <= expected.max_attempts
 
     @invariant()
@@ -284,7 +301,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.checked.add(shape)
 
     def _sets(self) -> dict[str, dict[str, int]]:
-        keys = [key for key in self.server.keys() if key.split(":")[0] not in ("job", "idem", "mark", "pace", "events", "ledger")]
+        keys = [
+            key
+            for key in self.server.keys("*")
+            if key.split(":")[0] not in ("job", "idem", "mark", "pace", "events", "ledger")
+        ]
         pipeline = self.server.pipeline(transaction=False)
         for key in keys:
             if key.split(":")[0] in ("inflight", "open", "missing"):
@@ -297,7 +318,9 @@ class LedgerMachine(RuleBasedStateMachine):
         return found | {"ledger": {word: int(n) for word, n in ledger.items() if n != "0"}}
 
     def _scores(self, members: set[str] | list[tuple[str, float]]) -> dict[str, int]:
-        return dict.fromkeys(members, 1) if isinstance(members, set) else {member: int(score) for member, score in members}
+        return (
+            dict.fromkeys(members, 1) if isinstance(members, set) else {member: int(score) for member, score in members}
+        )
 
     def _pick(self, n: int) -> dict[str, Any] | None:
         """One of the latest jobs, so that commands meet."""
@@ -315,12 +338,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(180)
-def test_random_commands_leave_redis_as_the_model_says(redis_server: redis.Redis) -> None:
+def test_random_commands_leave_redis_as_the_model_says(redis_server: Any) -> None:
     machine = type("BoundLedgerMachine", (LedgerMachine,), {"server": redis_server})
     run_state_machine_as_test(
         machine,
         # Without shrinking: it can take minutes on a real server. To shorten a failing history, leave `phases` out.
         settings=settings(
-            max_examples=150, stateful_step_count=50, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck)
+            max_examples=150,
+            stateful_step_count=50,
+            deadline=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
         ),
     )

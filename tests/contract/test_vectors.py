@@ -1,17 +1,18 @@
 """The schemas say of every vector what its folder says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.contract import schemas, strict_json
-from tests.contract.scripts import CONTRACT
+from contract import schemas, strict_json
+from contract.scripts import CONTRACT
 
 EXAMPLES = CONTRACT / "examples"
 
 
-def vectors(folder: str) -> list[pytest.param]:
+def vectors(folder: str) -> list[Any]:
     files = sorted(EXAMPLES.glob(f"*/{folder}/*.json"))
     return [pytest.param(file, id=f"{file.parent.parent.name}-{file.stem}") for file in files]
 
