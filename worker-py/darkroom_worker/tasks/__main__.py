@@ -36,7 +36,8 @@ class Loop:
         self._stream = connection.makefile("rb")
         self._sending = threading.Lock()
         self._waiting: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._stops: dict[str, threading.Event] = {}
+        self._stops: dict[str, threading.Event] = {}  # by job id; of every order that has not been answered
+        self._stopping = threading.Lock()
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._tasks: dict[str, Task] = {}
         self._models: dict[str, Model] = {}
@@ -71,7 +72,9 @@ class Loop:
 
         device = choose_device(start["device"])
         lock = process.hold_gpu(Path(start["lock_dir"]), start["gpu"]) if device == "cuda" else None
-        self._tasks["text_to_image"] = TextToImage(device)
+        self._tasks["text_to_image"] = TextToImage(
+            device, [model for model in self._models.values() if model.task == "text_to_image"]
+        )
         return lock
 
     def _read(self) -> None:
@@ -85,7 +88,8 @@ class Loop:
                     stop.set()
                 continue
             if frame["do"] == "draw":
-                self._stops[frame["job"]["id"]] = threading.Event()
+                with self._stopping:
+                    self._stops[frame["job"]["id"]] = threading.Event()
             self._waiting.put(frame)
 
     def _check(self) -> None:
@@ -99,13 +103,16 @@ class Loop:
 
     def _draw(self, frame: dict[str, Any]) -> None:
         job = Job.model_validate(frame["job"])
+        stop = self._stops[job.id]
         try:
             fault = Fault.asked(job.metadata, frame["attempt"]) if self._test_mode else Fault()
-            self._develop(Order(job, self._models[job.model], fault, self._say, self._stops[job.id]))
+            self._develop(Order(job, self._models[job.model], fault, self._say, stop))
         except BadFault as error:
             self._fail(job, "refused", str(error), transient=False)
         finally:
-            del self._stops[job.id]
+            with self._stopping:  # the answer may have brought the same job again already
+                if self._stops[job.id] is stop:
+                    del self._stops[job.id]
 
     def _develop(self, order: Order) -> None:
         job, task = order.job, self._tasks[order.model.task]

@@ -36,5 +36,11 @@ def volunteer() -> None:
 def hold_gpu(lock_dir: Path, gpu: int) -> TextIO:
     """Takes the GPU's lock until this process ends, however it ends. Raises BlockingIOError when another engine has it."""
     lock = (lock_dir / f"darkroom-gpu-{gpu}.lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise BlockingIOError(
+            f"another engine has GPU {gpu}: one worker a GPU, each with its own WORKER_GPU"
+        ) from error
     return lock

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import io
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import diffusers
 import torch
 import transformers
+from diffusers import AutoencoderTiny
 from PIL import Image
 
 from darkroom_worker.catalog import Model
@@ -38,8 +40,10 @@ def choose_device(asked: str) -> str:
 class TextToImage:
     """Holds the pipelines; draws one order at a time."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, models: Iterable[Model]) -> None:
         self._device = device
+        # Looked up now, because diffusers imports a pipeline's code, seconds of it, at first sight.
+        self._classes = {model.id: getattr(diffusers, model.pipeline or "") for model in models}
         self._pipelines: dict[str, Any] = {}
         for library in (diffusers, transformers):
             library.utils.logging.set_verbosity_error()
@@ -90,8 +94,8 @@ class TextToImage:
         """The model's pipeline, loaded at first use: safetensors from local files, nothing fetched, no code of its own."""
         if model.id not in self._pipelines:
             where = {"revision": model.revision} if model.repository else {}
-            pipeline = getattr(diffusers, model.pipeline or "").from_pretrained(
-                model.source or model.repository, torch_dtype=self._dtype(model), use_safetensors=True,
+            pipeline = self._classes[model.id].from_pretrained(
+                model.source or model.repository, dtype=self._dtype(model), use_safetensors=True,
                 local_files_only=True, **where,
             )  # fmt: skip
             pipeline.set_progress_bar_config(disable=True)
@@ -109,7 +113,7 @@ class TextToImage:
 
         def after_step(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             order.step(
-                min(before + step + 1, steps), steps, lambda: self._preview(pipeline, tensors["latents"][:1], spec)
+                min(before + step + 1, steps), steps, lambda: self._preview(pipeline, tensors["latents"][:1], order)
             )
             return tensors
 
@@ -127,18 +131,18 @@ class TextToImage:
     def _decode(self, pipeline: Any, latents: torch.Tensor, order: Order) -> list[Image.Image]:
         """Latents to pictures. What comes out broken is tried once more with the decoder in full precision."""
         trouble = ""
-        for dtype in (pipeline.vae.dtype, torch.float32):
+        for dtype in (self._dtype(order.model), torch.float32):
             pixels = _spoil(_pixels(pipeline, latents, order.job.spec, dtype), order.fault.spoils())
             if not (trouble := _trouble(pixels)):
                 array = (pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
                 return [Image.fromarray(picture) for picture in array]
         raise BadOutput(f"the picture came out {trouble}: try another seed, or fewer guidance")
 
-    def _preview(self, pipeline: Any, latents: torch.Tensor, spec: Spec) -> bytes:
+    def _preview(self, pipeline: Any, latents: torch.Tensor, order: Order) -> bytes:
         """A small JPEG, only where the model's own decoder is tiny: a full one costs as much as a step."""
-        if not isinstance(pipeline.vae, diffusers.AutoencoderTiny):
+        if not isinstance(pipeline.vae, AutoencoderTiny):
             return b""
-        pixels = _pixels(pipeline, latents, spec, pipeline.vae.dtype).nan_to_num()
+        pixels = _pixels(pipeline, latents, order.job.spec, self._dtype(order.model)).nan_to_num()
         picture = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy())
         picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
         out = io.BytesIO()

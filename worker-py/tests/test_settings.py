@@ -1,0 +1,94 @@
+"""Settings and catalogue: what an operator can get wrong is told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from darkroom_worker import catalog, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_defaults_work_on_loopback() -> None:
+    config = settings.load({})
+    assert "127.0.0.1" in config.RABBITMQ_URL + config.REDIS_URL + config.S3_ENDPOINT
+    assert config.name.endswith("-0")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("RABBITMQ_URL", "http://x"),
+        ("REDIS_URL", "localhost"),
+        ("S3_ENDPOINT", "http://127.0.0.1:9010"),
+        ("S3_BUCKET", "Not A Bucket"),
+        ("RETENTION", "0"),
+        ("WORKER_GPU", "-1"),
+        ("WORKER_NAME", "a b"),
+        ("WORKER_DEVICE", "tpu"),
+        ("WORKER_DRAIN_GRACE", "soon"),
+        ("TEST_MODE", "perhaps"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_key(key: str, value: str) -> None:
+    with pytest.raises(settings.BadSetting) as caught:
+        settings.load({key: value})
+    assert str(caught.value).startswith(f"{key}=")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_secret_comes_from_a_file_and_is_never_repeated(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("amqp://someone:hunter2@broker/\n")
+    assert settings.load({"RABBITMQ_URL_FILE": str(tmp_path / "url")}).RABBITMQ_URL == "amqp://someone:hunter2@broker/"
+    (tmp_path / "url").write_text("hunter2")
+    with pytest.raises(settings.BadSetting) as caught:
+        settings.load({"RABBITMQ_URL_FILE": str(tmp_path / "url")})
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(settings.BadSetting, match="S3_SECRET_KEY_FILE=/nowhere: cannot be read"):
+        settings.load({"S3_SECRET_KEY_FILE": "/nowhere"})
+
+
+def test_lists_and_seconds_are_read_as_people_write_them() -> None:
+    config = settings.load({"WORKER_MODELS": "a, b c", "WORKER_DRAIN_GRACE": "12s", "RABBITMQ_URL": ""})
+    assert config.WORKER_MODELS == ("a", "b", "c")
+    assert config.WORKER_DRAIN_GRACE == 12
+
+
+def test_the_last_of_the_held_messages_is_acked_before_the_broker_loses_patience() -> None:
+    config = settings.load({"RABBITMQ_CONSUMER_TIMEOUT": "600000"})
+    assert settings.job_limit(config, held=2) * 3 < 600
+    with pytest.raises(settings.BadSetting, match="WORKER_JOB_LIMIT=200: must be below 200"):
+        settings.job_limit(settings.load({"RABBITMQ_CONSUMER_TIMEOUT": "600000", "WORKER_JOB_LIMIT": "200"}), held=2)
+
+
+def test_the_shipped_catalogue_can_be_served() -> None:
+    models = catalog.load(ROOT / "deploy" / "models.yaml", (), test_mode=True)
+    assert models["simulated"].step_ms > 0
+    assert Path(models["pocket-studio"].source or "").is_dir()
+    assert list(catalog.load(ROOT / "deploy" / "models.yaml", ["simulated"], test_mode=False)) == ["simulated"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("models: 3", "must hold a list"),
+        ("models: [", "while parsing"),
+        ("models: [{id: A}]", r"id: String should match"),
+        ("models: []", "no model to serve"),
+    ],
+)
+def test_a_bad_catalogue_is_one_line_that_names_the_file(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text(text)
+    with pytest.raises(catalog.BadCatalogue, match=complaint) as caught:
+        catalog.load(path, (), test_mode=False)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_is_not_in_the_catalogue_stops_the_start() -> None:
+    with pytest.raises(catalog.BadCatalogue, match="WORKER_MODELS=sdxl: sdxl is not in"):
+        catalog.load(ROOT / "deploy" / "models.yaml", ["sdxl"], test_mode=False)
