@@ -48,7 +48,8 @@ def processes(settings: Settings) -> list[Process]:
                 name=f"gateway-{index}",
                 command=str(binary(settings)),
                 directory=CHECKOUT,
-                environment={**environment_of(settings, index), "DARKROOM_BUILD": _build(settings)},
+                environment=environment_of(settings, index),
+                version=_version(settings),
                 probe=partial(probe.http, f"http://127.0.0.1:{admin_port}/readyz"),
                 ports={"GATEWAY_PORT": port, "GATEWAY_ADMIN_PORT": admin_port},
                 priority=40,
@@ -66,6 +67,6 @@ def environment_of(settings: Settings, index: int) -> dict[str, str]:
     return {**environment.shared(settings), **own}
 
 
-def _build(settings: Settings) -> str:
-    """Part of the environment so that the runner sees a new binary as a change and restarts the gateway."""
-    return step.digest([binary(settings)])[:12] if binary(settings).exists() else "none"
+def _version(settings: Settings) -> str:
+    files = (binary(settings), Path(settings["MODELS_FILE"]))
+    return step.digest([path for path in files if path.exists()])[:12]

@@ -20,12 +20,12 @@ def end(settings: Settings) -> list[str]:
     """Ends whatever still carries this stack's tag; gives one line for each that was found."""
     lines = []
     for number in (signal.SIGTERM, signal.SIGKILL):
-        found = _tagged(settings)
+        found = tagged(data_dir(settings))
         for pid in found:
             lines.append(f"{number.name} to a leftover: {pid} {command(pid)}")
             os.kill(pid, number)
         deadline = time.monotonic() + GRACE
-        while _tagged(settings) and time.monotonic() < deadline:
+        while tagged(data_dir(settings)) and time.monotonic() < deadline:
             time.sleep(0.1)
     return lines
 
@@ -50,8 +50,9 @@ def memory(pid: int) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
-def _tagged(settings: Settings) -> list[int]:
-    tag = f"{TAG}={data_dir(settings)}"
+def tagged(folder: Path) -> list[int]:
+    """Every process that belongs to the stack of this data folder."""
+    tag = f"{TAG}={folder}"
     return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if tag in _read(path).split("\0")]
 
 

@@ -13,6 +13,7 @@ class Process:
 
     `probe` returns when the process can do its work and raises OSError or EOFError when it cannot.
     `priority` orders starting (low first) and stopping (high first); it is no promise that the earlier one is ready.
+    `version` stands for what the process reads at start beside its environment: when it changes, the process is restarted.
     `stop_seconds` is the time from SIGTERM to SIGKILL.
     """
 
@@ -24,3 +25,4 @@ class Process:
     ports: Mapping[str, int] = field(default_factory=dict)
     priority: int = 20
     stop_seconds: int = 10
+    version: str = ""

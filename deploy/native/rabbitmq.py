@@ -10,6 +10,7 @@ from pathlib import Path
 
 import credentials
 import probe
+import step
 from process import Process
 from settings import CHECKOUT, Settings, data_dir
 
@@ -56,6 +57,7 @@ def processes(settings: Settings) -> list[Process]:
             environment=environment,
             directory=folder,
             probe=partial(_serves, settings),
+            version=step.digest([_configuration(settings), (COMMON / "enabled_plugins").read_text()]),
             ports={
                 key: int(settings[key])
                 for key in (

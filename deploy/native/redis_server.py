@@ -6,6 +6,7 @@ import socket
 from functools import partial
 
 import probe
+import step
 from process import Process
 from settings import Settings, data_dir
 
@@ -18,30 +19,37 @@ def processes(settings: Settings) -> list[Process]:
             command=f"/usr/bin/redis-server {folder}/redis.conf",
             directory=folder,
             probe=partial(_serves, settings),
+            version=step.digest([_configuration(settings)]),
             ports={"REDIS_PORT": int(settings["REDIS_PORT"])},
         )
     ]
 
 
 def prepare(settings: Settings) -> None:
-    """Writes the configuration. `everysec` may lose a second when the machine dies, nothing when Redis alone does."""
     folder = data_dir(settings) / "redis"
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "redis.conf"
+    path.touch(mode=0o600)
+    path.write_text(_configuration(settings))
+
+
+def _configuration(settings: Settings) -> str:
+    """`everysec` may lose a second when the machine dies, nothing when Redis alone does."""
     lines = [
         "bind 127.0.0.1",
         f"port {settings['REDIS_PORT']}",
-        f"dir {folder}",
+        f"dir {data_dir(settings)}/redis",
         "daemonize no",
         "appendonly yes",
         "appendfsync everysec",
         'save ""',
         "maxmemory-policy noeviction",
+        # A title of its own would overwrite the environment by which `down` knows its processes.
+        "set-proc-title no",
     ]
     if settings["REDIS_PASSWORD"]:
         lines.append(f"requirepass {settings['REDIS_PASSWORD']}")
-    path = folder / "redis.conf"
-    path.touch(mode=0o600)
-    path.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _serves(settings: Settings) -> None:

@@ -30,7 +30,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _program(logs: Path, process: Process) -> str:
-    environment = ",".join(f"{key}={_quoted(key, value)}" for key, value in sorted(process.environment.items()))
+    variables = {**process.environment, "DARKROOM_VERSION": process.version}
+    environment = ",".join(f"{key}={_quoted(key, value)}" for key, value in sorted(variables.items()))
     return f"""\
 [program:{process.name}]
 command={_escaped(process.command)}
@@ -55,10 +56,10 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(key: str, value: str) -> str:
-    """supervisor knows no way to escape a quote inside a value."""
+    """supervisor knows no way to escape a quote inside a value, and takes " ;" and " #" for the start of a comment."""
     mark = "'" if '"' in value else '"'
-    if mark in value or "\n" in value:
+    if mark in value or any(text in value for text in ("\n", " ;", " #")):
         raise BadSetting(
-            f"{key}: a value for the process runner holds no line break and not both kinds of quotes; use {key}_FILE"
+            f"{key}: the process runner takes no value with a line break, both kinds of quotes, ' ;' or ' #'"
         )
     return f"{mark}{_escaped(value)}{mark}"

@@ -43,7 +43,8 @@ def processes(settings: Settings) -> list[Process]:
                 command=f"{venv(settings)}/bin/gunicorn -k asgi -w 1 --no-control-socket --graceful-timeout {grace}"
                 f" -b 127.0.0.1:{port} darkroom_worker.app:create_app()",
                 directory=PROJECT,
-                environment={**environment_of(settings, index), "DARKROOM_BUILD": _build()},
+                environment=environment_of(settings, index),
+                version=_version(settings),
                 probe=partial(probe.http, f"http://127.0.0.1:{port}/readyz"),
                 ports={"WORKER_PORT": port},
                 priority=50,
@@ -67,6 +68,8 @@ def environment_of(settings: Settings, index: int) -> dict[str, str]:
     return {**environment.shared(settings), **own}
 
 
-def _build() -> str:
-    """Part of the environment so that the runner sees changed code as a change and restarts the worker."""
-    return step.digest(sorted((PROJECT / "darkroom_worker").rglob("*.py")))[:12]
+def _version(settings: Settings) -> str:
+    """Code, treaty and catalogue: all that a worker reads at start."""
+    treaty = Path(settings["CONTRACT_DIR"])
+    files = [*(PROJECT / "darkroom_worker").rglob("*.py"), *treaty.glob("*.json"), *treaty.glob("lua/*.lua")]
+    return step.digest([*sorted(files), Path(settings["MODELS_FILE"])])[:12]

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+import environment
+import settings
+
+
+def load(tmp_path: Path, **given: str) -> settings.Settings:
+    return settings.load({"ENV_FILE": str(tmp_path / ".env"), "DATA_DIR": str(tmp_path / "data"), **given})
+
+
+def test_the_environment_goes_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('# mine\n\nREDIS_PORT=7001\nS3_BUCKET="pictures"\nS3_PORT=\n')
+
+    loaded = load(tmp_path, REDIS_PORT="7002")
+
+    assert loaded["REDIS_PORT"] == "7002"
+    assert loaded["S3_BUCKET"] == "pictures"
+    assert loaded["S3_PORT"] == "9010"
+
+
+def test_the_offset_shifts_every_port_that_is_not_given(tmp_path: Path) -> None:
+    loaded = load(tmp_path, PORT_OFFSET="100", S3_PORT="9999")
+
+    shifted = {key: int(loaded[key]) - port for key, port in settings.PORTS.items()}
+    assert shifted == {**dict.fromkeys(settings.PORTS, 100), "S3_PORT": 9999 - 9010}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("REDIS_PORT", "none"),
+        ("REDIS_PORT", "0"),
+        ("S3_PORT", "70000"),
+        ("PORT_OFFSET", "-1"),
+        ("WORKER_COUNT", "1.5"),
+        ("WORKER_ENGINE", "steam"),
+        ("RABBITMQ_CONSUMER_TIMEOUT", "30"),
+    ],
+)
+def test_a_bad_value_is_one_line_with_key_value_and_what_is_allowed(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(settings.BadSetting, match=rf"^{key}={value}: must be .+$"):
+        load(tmp_path, **{key: value})
+
+
+def test_a_line_of_the_file_that_is_no_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REDIS_PORT=7001\nexport S3_PORT=1\n")
+
+    with pytest.raises(settings.BadSetting, match=r"\.env:2: "):
+        load(tmp_path)
+
+
+def test_gateway_and_worker_get_the_addresses_of_this_stack_and_whatever_else_was_set_for_them(tmp_path: Path) -> None:
+    given = environment.shared(
+        load(tmp_path, PORT_OFFSET="100", LOG_LEVEL="debug", GATEWAY_OWNER_LIMIT="7", EDITOR="ed")
+    )
+
+    assert given["REDIS_URL"] == "redis://127.0.0.1:6489/0"
+    assert given["S3_ENDPOINT"] == "127.0.0.1:9110"
+    assert given["RABBITMQ_URL"].endswith("@127.0.0.1:5782")
+    assert (given["LOG_LEVEL"], given["GATEWAY_OWNER_LIMIT"]) == ("debug", "7")
+    assert "EDITOR" not in given
+
+
+def test_an_address_that_is_given_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    given = environment.shared(load(tmp_path, REDIS_URL="redis://elsewhere:1/2"))
+
+    assert given["REDIS_URL"] == "redis://elsewhere:1/2"
+
+
+def test_secrets_are_drawn_once_and_are_for_the_owner_alone(tmp_path: Path) -> None:
+    first = environment.shared(load(tmp_path))
+    second = environment.shared(load(tmp_path))
+    elsewhere = environment.shared(load(tmp_path, DATA_DIR=str(tmp_path / "other")))
+
+    assert first == second
+    assert first["S3_SECRET_KEY"] != elsewhere["S3_SECRET_KEY"]
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "data" / "secrets").iterdir()}
+    assert modes == {0o600}
