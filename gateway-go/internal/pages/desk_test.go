@@ -101,7 +101,13 @@ func allJobs() []job.Job {
 
 func serve(t testing.TB, desk Desk) *httptest.Server {
 	t.Helper()
-	server := httptest.NewServer(handlerOf(t, desk))
+	mux := handlerOf(t, desk)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'") // the edge sets it and more, for every route
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Request-Id", "0123456789abcdef")
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return server
 }

@@ -9,7 +9,7 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 func (s *Studio) docs(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", docsPolicy)
 	if err := s.render.html(w, r, http.StatusOK, "docs", nil); err != nil {
-		s.Log.ErrorContext(r.Context(), "docs", "error", err)
+		blame(w, err)
 		http.Error(w, "The documentation cannot be shown.", http.StatusInternalServerError)
 	}
 }

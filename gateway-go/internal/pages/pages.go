@@ -96,6 +96,7 @@ func (s *Studio) answer(h handler, trouble func(http.ResponseWriter, *http.Reque
 			err = h(w, r, owner)
 		}
 		if errors.Is(err, job.ErrNoAnswer) {
+			blame(w, err)
 			panic(http.ErrAbortHandler) // nothing true can be said: the connection is dropped, the form's key makes a repeat safe
 		}
 		if err != nil {

@@ -31,9 +31,7 @@ func (t *renderer) html(w http.ResponseWriter, r *http.Request, status int, name
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if w.Header().Get("Cache-Control") == "" {
-		w.Header().Set("Cache-Control", "private, no-cache")
-	}
+	w.Header().Set("Cache-Control", "private, no-cache") // a browser may keep it, and asks before it shows it again
 	if len(body) > worthZipping {
 		w.Header().Set("Vary", "Accept-Encoding")
 		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
@@ -69,13 +67,30 @@ func (t *renderer) poll(w http.ResponseWriter, r *http.Request, name string, vie
 	head.Set("Cache-Control", "private, no-cache")
 	head.Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
-		for _, name := range []string{"Content-Security-Policy", "Permissions-Policy", "Referrer-Policy", "X-Content-Type-Options"} {
-			head.Del(name) // the kept answer has them
+		for name := range head {
+			if !ofTheMoment[name] {
+				delete(head, name)
+			}
 		}
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
 	head.Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(body)
+	return nil
+}
+
+// ofTheMoment are the headers of a 304; all others are with the answer that the browser kept.
+var ofTheMoment = map[string]bool{"Cache-Control": true, "Etag": true, "Set-Cookie": true, "X-Request-Id": true}
+
+// passing renders a fragment that must not be kept, so that the next good answer is a full one and takes its place.
+func (t *renderer) passing(w http.ResponseWriter, name string, view any) error {
+	body, err := t.execute(name, view)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(body)
 	return nil
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -57,9 +58,12 @@ func (s *Studio) take(ctx context.Context, owner string, request job.Request, ke
 
 // refuse shows why nothing was submitted: at the fields where the refusal names them, else above the bench.
 func (s *Studio) refuse(w http.ResponseWriter, r *http.Request, owner string, f form, models catalogue, err error) error {
+	if errors.Is(err, job.ErrNoAnswer) {
+		return err
+	}
 	refused := refusal(err)
 	if refused.Err != nil {
-		s.Log.ErrorContext(r.Context(), "submit", "error", err)
+		blame(w, err)
 	}
 	wrong, told := problemsOf(refused, models.find(f.Model)), newNotice(refused)
 	if len(wrong) > 0 {

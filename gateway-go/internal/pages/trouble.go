@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"path"
 	"time"
 
 	"darkroom/gateway/internal/job"
@@ -48,55 +49,55 @@ func retryIn(d time.Duration) string {
 
 // troublePage answers a whole page with the refusal's own status.
 func (s *Studio) troublePage(w http.ResponseWriter, r *http.Request, err error) {
-	refused := refusal(err)
+	blame(w, err)
 	view := struct {
 		layout
 		Heading, Text string
 	}{s.layout(r.Context(), "Darkroom", ""), "Darkroom can’t be reached", "Part of it is away for the moment. Pictures already in line go on; what you have is kept. Load this page again in a few seconds."}
-	switch refused.Code {
+	switch refused := refusal(err); refused.Code {
+	case job.BrokerUnavailable, job.StorageUnavailable, job.LedgerUnavailable:
 	case job.NotFound:
 		view.Heading, view.Text = "No such picture", "There is no picture here, or it belongs to somebody else."
 	case job.Gone:
 		view.Heading, view.Text = "This picture is gone", "It was deleted, or its time was over. Its settings are gone with it."
 	case job.Unauthorized:
 		view.Heading, view.Text = "Not allowed", refused.Message
-	case job.BrokerUnavailable, job.StorageUnavailable, job.LedgerUnavailable:
-		s.Log.ErrorContext(r.Context(), "page", "path", r.URL.Path, "error", err)
 	default:
 		view.Heading, view.Text = "Not done", refused.Message
 	}
 	if err := s.render.html(w, r, s.StatusOf(err), "trouble", view); err != nil {
-		s.Log.ErrorContext(r.Context(), "trouble page", "error", err)
+		blame(w, err)
 		http.Error(w, "Darkroom is in trouble.", http.StatusInternalServerError)
 	}
 }
 
 // troubleFragment answers 200: a job that is gone gets its last card, any other trouble adds a sentence to what is kept on the page.
 func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err error) {
-	refused := refusal(err)
-	id := r.PathValue("id")
+	blame(w, err)
+	refused, id := refusal(err), r.PathValue("id")
+	told := notice{Title: "Darkroom can’t be reached.", Text: "What you see is kept, and pictures already in line go on. Next try in " + retryIn(refused.RetryAfter) + "."}
+	if path.Base(r.URL.Path) == "again" || path.Base(r.URL.Path) == "vary" {
+		told = *newNotice(refused)
+	}
 	name, view := "trouble-fragment", any(struct {
 		ID string
 		notice
-	}{id, notice{Title: "Darkroom can’t be reached.", Text: "What you see is kept, and pictures already in line go on. Next try in " + retryIn(refused.RetryAfter) + "."}})
-	switch {
-	case refused.Code == job.NotFound || refused.Code == job.Gone:
+	}{id, told})
+	if refused.Code == job.NotFound || refused.Code == job.Gone {
 		name, view = "card", goneCard(id)
 		if r.Pattern == "GET /jobs/{id}/sheet" {
 			name, view = "sheet", sheet{Card: goneCard(id), Taken: &line{}}
 		}
-	case refused.Code == job.QueueFull || refused.Code == job.QuotaExceeded || refused.Code == job.RateLimited:
-		told := newNotice(refused)
-		view = struct {
-			ID string
-			notice
-		}{id, *told}
-	default:
-		s.Log.ErrorContext(r.Context(), "fragment", "path", r.URL.Path, "job_id", id, "error", err)
 	}
-	w.Header().Set("Cache-Control", "no-store") // so that the next good answer is a full one and clears the sentence
-	if err := s.render.html(w, r, http.StatusOK, name, view); err != nil {
-		s.Log.ErrorContext(r.Context(), "trouble fragment", "error", err)
+	if err := s.render.passing(w, name, view); err != nil {
+		blame(w, err)
+	}
+}
+
+// blame hands the error to the request's log line, so that it is logged once.
+func blame(w http.ResponseWriter, err error) {
+	if log, ok := w.(interface{ Blame(error) }); ok {
+		log.Blame(err)
 	}
 }
 
