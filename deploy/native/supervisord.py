@@ -56,10 +56,10 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(key: str, value: str) -> str:
-    """supervisor knows no way to escape a quote inside a value, and takes " ;" and " #" for the start of a comment."""
+    """supervisor cannot escape a quote, strips quotes at both ends, takes " ;" and " #" for the start of a comment."""
     mark = "'" if '"' in value else '"'
-    if mark in value or any(text in value for text in ("\n", " ;", " #")):
+    if mark in value or value != value.strip("'\"") or any(text in value for text in ("\n", " ;", " #")):
         raise BadSetting(
-            f"{key}: the process runner takes no value with a line break, both kinds of quotes, ' ;' or ' #'"
+            f"{key}: no line break, no ' ;', no ' #' and no quotes at its ends: the process runner loses them"
         )
     return f"{mark}{_escaped(value)}{mark}"
