@@ -42,7 +42,7 @@ byte passes;                      /* janitors in the middle of a pass */
 byte crashes = CRASH, losses = LOST, wipes = WIPE, flushes = FLUSH, gateway_crashes = GATEWAY_CRASH;
 
 /* Tags: pan prints an assertion as it reads, so this names the property that breaks. README.md lists them. */
-hidden byte copies_stay_few = 1;
+bit copies_stay_few = 1;
 
 inline publish(j) {
   assert(waiting < ROOM); queue[waiting] = j; waiting++; copies[j]++;

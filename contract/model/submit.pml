@@ -49,7 +49,7 @@ bit busy;                                  /* the worker's heartbeat lists the m
 #define REMEMBER skip
 #endif
 /* Tags: pan prints an assertion as it reads, so this names the property that breaks. README.md lists them. */
-hidden byte accepted_ends = 1, refused_never_runs = 1;
+bit accepted_ends = 1, refused_never_runs = 1;
 
 #define ENDED(s) (s == succeeded || s == failed)
 

@@ -36,7 +36,7 @@ bit images[FENCES + 1];       /* results/{id}/{fence}-{random}/ */
 byte fence[2];
 
 /* Tags: pan prints an assertion as it reads, so this names the property that breaks. README.md lists them. */
-hidden byte one_visible_end = 1, shown_images_exist = 1, nothing_is_stuck = 1, nothing_overwritten = 1, fences_grow = 1, attempts_counted = 1;
+bit one_visible_end = 1, shown_images_exist = 1, nothing_is_stuck = 1, nothing_overwritten = 1, fences_grow = 1, attempts_counted = 1;
 
 /* Ghosts: nobody reads them but the properties */
 mtype shown = none; byte shown_prefix;     /* the end that a client has seen */
