@@ -123,18 +123,19 @@ func (c *card) queued(j job.Job, models catalogue) {
 	if j.Effective != nil {
 		c.Right += fmt.Sprintf(" · %d × %d", j.Effective.Width, j.Effective.Height)
 	}
+	why := ""
 	if j.WaitingFor != nil {
-		c.Advice = say(*j.WaitingFor)
+		why = *j.WaitingFor
 	}
 	switch {
 	case stage(j) == "retry_wait":
 		c.State, c.Left, c.Right = "retry", say("Queued again"), fmt.Sprintf("try %d of %d", j.Attempt+1, j.MaxAttempts)
 		c.Heading = capital(try(j.Attempt+1)) + " try"
-		c.Lead = say(fmt.Sprintf("The worker ran into trouble. This is try %d of %d.", j.Attempt+1, j.MaxAttempts))
+		c.Lead, why = say(why), ""
 	case models.nobody(j.Model):
 		c.Large, c.Right = "Waiting", "no estimate yet"
-		c.Lead = say("No worker has " + models.name(j.Model) + " right now.")
-		c.Advice = sayAt("It starts as soon as one is back. If none is by %t it ends and you are told.", "clock", j.Deadline)
+		c.Lead, why = say(why), ""
+		c.Advice = sayAt("If none is by %t it ends and you are told.", "clock", j.Deadline)
 	case j.QueuePosition != nil && *j.QueuePosition > 1:
 		c.Large, c.LargeNote = ordinal(*j.QueuePosition), "in line"
 	default:
@@ -142,6 +143,9 @@ func (c *card) queued(j job.Job, models catalogue) {
 	}
 	if c.Lead == nil && j.ETASeconds != nil {
 		c.Lead = say("Ready in about " + about(*j.ETASeconds) + ".")
+	}
+	if why != "" {
+		c.Advice = say(why)
 	}
 	c.Announce = strings.TrimSpace(strings.TrimSpace(c.Large+" "+c.LargeNote) + " " + c.Heading)
 }

@@ -20,7 +20,7 @@ func TestEveryStateIsACardOfItsKind(t *testing.T) {
 		{"queued", "queued", "brackets", true, []string{"3rd", "in line", "Ready in about 40\u00a0s.", "SDXL is being loaded", "SDXL · 1024 × 1024"}, []string{"Cancel"}},
 		{"next", "queued", "brackets", true, []string{"Next", "Ready in about 4\u00a0s.", "Worker 1 is finishing"}, []string{"Cancel"}},
 		{"no worker", "queued", "brackets", true, []string{"Waiting", "No worker has Lonely right now.", "it ends and you are told", "no estimate yet"}, []string{"Cancel"}},
-		{"retry", "retry", "brackets", true, []string{"Second try", "This is try 2 of 3.", "Queued again", "try 2 of 3"}, []string{"Cancel"}},
+		{"retry", "retry", "brackets", true, []string{"Second try", "This will be try 2 of 3.", "Queued again", "try 2 of 3"}, []string{"Cancel"}},
 		{"loading", "loading", "brackets", true, []string{"Loading Pocket Studio", "read into memory", "Starting", "worker 2"}, []string{"Cancel"}},
 		{"starting", "starting", "brackets", true, []string{"Starting"}, []string{"Cancel"}},
 		{"running blind", "running", "brackets", true, []string{"Developing, step 3 of 20"}, []string{"Cancel"}},

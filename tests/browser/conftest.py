@@ -1,0 +1,88 @@
+"""A real Chromium in front of a running stack. STUDIO_URL names the page's address; without it, http://127.0.0.1:8080."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+DESKTOP = {"width": 1440, "height": 1000}
+PHONE = {"width": 390, "height": 844}
+
+NewTab = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def studio_url() -> str:
+    return os.environ.get("STUDIO_URL", "http://127.0.0.1:8080")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    binary = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if binary is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed: apt-get install chromium")
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as driver:
+        # The sandbox needs what a container or root seldom has; the pages are our own.
+        browser = driver.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page must never do: write an error to the console, break its own content policy, ask another host."""
+
+    def __init__(self, studio_url: str) -> None:
+        self._studio_url = studio_url
+        self.complaints: list[str] = []
+        self.expects_outages = False  # a browser itself reports each request that got no answer
+
+    def console(self, message: ConsoleMessage) -> None:
+        if message.type != "error" and "Content Security Policy" not in message.text:
+            return
+        away = "Failed to load resource" in message.text or "htmx:error" in message.text
+        if not (away and self.expects_outages):
+            self.complaints.append(f"console: {message.text}")
+
+    def request(self, request: Request) -> None:
+        if not request.url.startswith((self._studio_url + "/", "blob:" + self._studio_url)):
+            self.complaints.append(f"request to {request.url}")
+
+    def follow(self, page: Page) -> None:
+        page.on("console", self.console)
+        page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        page.on("request", self.request)
+
+
+@pytest.fixture
+def watch(studio_url: str) -> Iterator[Watch]:
+    watching = Watch(studio_url)
+    yield watching
+    assert watching.complaints == []
+
+
+@pytest.fixture
+def new_tab(chromium: Browser, studio_url: str, watch: Watch) -> Iterator[NewTab]:
+    """Opens tabs of new people: nobody sees another's pictures. Options go to the browser's context."""
+    contexts: list[BrowserContext] = []
+
+    def open_tab(**options: object) -> Page:
+        contexts.append(chromium.new_context(**{"base_url": studio_url, "viewport": DESKTOP, **options}))  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        watch.follow(page)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def tab(new_tab: NewTab) -> Page:
+    """A desktop tab on an empty studio."""
+    page = new_tab()
+    page.goto("/")
+    return page

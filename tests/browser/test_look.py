@@ -1,0 +1,119 @@
+"""How the page looks and weighs, for every eye, screen and reader."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import PHONE, NewTab
+from browser.studio import LONG, expect_picture, take
+
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+WIDTHS = [320, 390, 700, 1000, 1280, 1720]
+
+
+@pytest.mark.parametrize(("scheme", "room"), [("light", "rgb(239, 239, 238)"), ("dark", "rgb(20, 20, 20)")])
+def test_the_room_is_light_or_dark_as_the_reader_likes(new_tab: NewTab, scheme: str, room: str) -> None:
+    tab = new_tab(color_scheme=scheme)
+    tab.goto("/")
+    assert tab.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == room
+
+
+def test_nothing_hangs_over_the_edge_at_any_width(new_tab: NewTab) -> None:
+    tab = new_tab()
+    tab.goto("/")
+    card = take(tab, "a steel kettle, three-quarter view, " + "verylongword" * 20)
+    expect_picture(card)
+    for address in ("/", "/status", f"/jobs/{str(card.get_attribute('id')).removeprefix('job-')}"):
+        tab.goto(address)
+        for width in WIDTHS:
+            tab.set_viewport_size({"width": width, "height": 900})
+            over = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert over <= 0, f"{address} is {over} px too wide at {width}"
+
+
+def test_a_phone_folds_the_settings_and_shows_the_newest_picture_at_once(new_tab: NewTab) -> None:
+    tab = new_tab(viewport=PHONE, has_touch=True, is_mobile=True)
+    tab.goto("/")
+    card = take(tab, "a green glass bottle")
+    expect_picture(card)
+    tab.reload()
+    expect(tab.locator(".look")).to_be_hidden()
+    box = card.locator(".frame").bounding_box()
+    assert box is not None
+    assert box["y"] < PHONE["height"] - 100, "the newest picture must begin on the first screen"
+    tab.locator(".summary").click()
+    expect(tab.locator(".look")).to_be_visible()
+
+
+def test_nothing_moves_while_a_picture_develops(tab: Page) -> None:
+    expect_picture(take(tab, "the first one")) # the large cell is taken
+    tab.evaluate("""() => {
+      window.shift = 0;
+      new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) window.shift += e.value; })
+        .observe({type: 'layout-shift', buffered: false});
+    }""")
+    card = take(tab, "a pink table lamp", steps=LONG)
+    box = card.locator(".frame").bounding_box()
+    expect_picture(card)
+    assert card.locator(".frame").bounding_box() == box
+    assert tab.evaluate("window.shift") < 0.05
+
+
+def test_the_first_visit_is_light(new_tab: NewTab, studio_url: str) -> None:
+    tab = new_tab()
+    sizes: dict[str, int] = {}
+    tab.on("requestfinished", lambda request: sizes.update({request.url: request.sizes()["responseBodySize"]}))
+    tab.goto("/", wait_until="networkidle")
+    icon = tab.locator("link[rel=icon]").get_attribute("href")
+    loaded = {url: size for url, size in sizes.items() if url != f"{studio_url}{icon}"}  # the browser's own, when it likes
+    assert len(loaded) <= 6, loaded.keys()
+    assert sum(loaded.values()) <= 150_000, loaded
+
+
+def test_the_keyboard_alone_takes_a_picture(tab: Page) -> None:
+    tab.keyboard.press("Tab")
+    expect(tab.get_by_role("link", name="Skip to the pictures")).to_be_focused()
+    tab.locator("#words").focus()
+    tab.keyboard.type("a wooden chair")
+    for _ in range(40):
+        if tab.evaluate("document.activeElement.matches('[data-main]')"):
+            break
+        tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#roll > .card")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(new_tab: NewTab, scheme: str) -> None:
+    tab = new_tab(color_scheme=scheme, reduced_motion="reduce")
+    tab.goto("/")
+    assert serious(tab) == []
+    expect_picture(take(tab, "a purple bowl"))
+    take(tab, "a brown vase", steps=LONG).get_by_role("button", name="Cancel").click()
+    tab.locator("#steps").fill("900")
+    tab.locator("[data-main]").click()
+    expect(tab.locator("#error-steps")).to_be_visible()
+    assert serious(tab) == []
+    tab.locator(".card[data-state=succeeded] .words a").click()
+    expect(tab.locator(".sheet")).to_be_visible()
+    assert serious(tab) == []
+    tab.goto("/status")
+    assert serious(tab) == []
+
+
+def serious(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {node['html'][:160]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+def test_the_contract_is_rendered(tab: Page) -> None:
+    tab.goto("/docs")
+    expect(tab.locator("#swagger-ui")).to_contain_text("/v1/jobs", timeout=20_000)
