@@ -44,6 +44,20 @@ func (l *Ledger) Drop(ctx context.Context, set, id string) error {
 	return classify(l.client.ZRem(ctx, set, id).Err())
 }
 
+// Look moves the time at which the janitor looks at an ended job or tombstone again.
+func (l *Ledger) Look(ctx context.Context, id string, at time.Time) error {
+	return classify(l.client.ZAddXX(ctx, GC, redis.Z{Score: float64(at.UnixMilli()), Member: id}).Err())
+}
+
+// Unsealed reports whether a job was ended in Redis alone and its verdict is not yet in S3.
+func (l *Ledger) Unsealed(ctx context.Context, id string) (bool, error) {
+	err := l.client.ZScore(ctx, Unsealed, id).Err()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	return err == nil, classify(err)
+}
+
 // Forget removes a tombstone whose id is older than any answer but "expired" could be.
 func (l *Ledger) Forget(ctx context.Context, id, owner string) error {
 	pipe := l.client.TxPipeline()
