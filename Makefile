@@ -61,12 +61,12 @@ endif
 SUITES := lint test-contract test-model test-go test-worker test-native test-system test-browser
 .PHONY: test tests-ready $(SUITES)
 test: ## set everything up and run every suite
-	@started=$$SECONDS; $(INSTALL) services tests worker; \
+	@started=$$SECONDS; $(INSTALL) services tests; \
 	for suite in $(SUITES); do began=$$SECONDS; echo "=== $$suite"; $(MAKE) $$suite READY=1; took+=("$$suite $$((SECONDS - began)) s"); done; \
 	echo "=== all passed in $$((SECONDS - started)) s"; printf '    %s\n' "$${took[@]}"
 
 tests-ready:
-	@$(if $(READY),:,$(INSTALL) services tests worker)
+	@$(if $(READY),:,$(INSTALL) services tests)
 
 lint: tests-ready ## formatting, vet, staticcheck, ruff, mypy --strict
 	@unformatted=$$(gofmt -l $(GO_MODULES)); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
@@ -96,6 +96,12 @@ test-system: tests-ready ## the whole system: kills, losses, limits
 
 test-browser: tests-ready ## the page in a real Chromium
 	@cd tests && $(BIN)/pytest browser
+
+##### Measuring
+
+.PHONY: bench
+bench: ## what waiting costs: memory of idle parts, CPU of a poll
+	@$(PYTHON) tests/bench/costs.py
 
 ##### Upkeep
 

@@ -62,7 +62,7 @@ def processes(settings: Settings) -> list[Process]:
 def environment_of(settings: Settings, index: int) -> dict[str, str]:
     port, admin_port = (int(settings[key]) + PORTS_EACH * index for key in ("GATEWAY_PORT", "GATEWAY_ADMIN_PORT"))
     own = {"GATEWAY_ADDR": f"127.0.0.1:{port}", "GATEWAY_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
-    if "GATEWAY_ID_KEYS" not in settings:
+    if not settings.keys() & {"GATEWAY_ID_KEYS", "GATEWAY_ID_KEYS_FILE"}:
         own["GATEWAY_ID_KEYS_FILE"] = str(credentials.id_keys_file(settings))
     return {**environment.shared(settings), **own}
 
