@@ -80,10 +80,10 @@ type body struct {
 
 // Write answers a request with err. It drops the connection when nothing true can be answered, and when nobody listens any more.
 func Write(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, job.ErrNoAnswer) || r.Context().Err() != nil {
+	refusal := Refusal(err)
+	if errors.Is(err, job.ErrNoAnswer) || r.Context().Err() != nil && Status(refusal) >= http.StatusInternalServerError {
 		Drop(w, err)
 	}
-	refusal := Refusal(err)
 	blame(w, refusal)
 	Headers(w, refusal)
 	header := w.Header()

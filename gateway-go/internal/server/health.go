@@ -2,41 +2,39 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"darkroom/gateway/internal/job"
 )
 
 const (
-	probeTimeout  = 2 * time.Second
-	watchInterval = 2 * time.Second
+	lookTimeout  = 2 * time.Second
+	lookInterval = 2 * time.Second
 )
-
-// Check asks one dependency whether it can be used.
-type Check struct {
-	Name  string
-	Probe func(context.Context) error
-}
 
 // Health says whether this gateway can take orders, and what is missing.
 type Health struct {
-	Checks   []Check
-	Stopping context.Context //nolint:containedctx // ends when the server stops: not ready from then on
-	Log      *slog.Logger
+	Dependencies []*Dependency
+	Stopping     context.Context //nolint:containedctx // ends when the server stops: not ready from then on
+	Log          *slog.Logger
 }
 
 type readiness struct {
-	Ready  bool              `json:"ready"`
-	Checks map[string]string `json:"checks"` // "ok", or what is wrong
+	Ready        bool              `json:"ready"`
+	Dependencies map[string]string `json:"dependencies"` // "ok", or what is wrong
 }
 
 func (h *Health) live(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, "ok") }
 
 func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
-	found := h.look(r.Context())
+	found, _ := h.look(r.Context())
 	status := http.StatusOK
 	if !found.Ready {
 		status = http.StatusServiceUnavailable
@@ -44,56 +42,85 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 	reply(w, status, found)
 }
 
-func (h *Health) look(ctx context.Context) readiness {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+// look asks every dependency at once. The error is final: a dependency that waiting will not mend.
+func (h *Health) look(ctx context.Context) (readiness, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	found := readiness{Ready: h.Stopping.Err() == nil, Checks: map[string]string{}}
+	errs := make([]error, len(h.Dependencies))
+	var looks sync.WaitGroup
+	for i, d := range h.Dependencies {
+		looks.Go(func() { errs[i] = d.look(ctx) })
+	}
+	looks.Wait()
+	found := readiness{Ready: h.Stopping.Err() == nil, Dependencies: map[string]string{}}
 	if !found.Ready {
-		found.Checks["gateway"] = "stopping"
+		found.Dependencies["gateway"] = "stopping"
 	}
-	var mu sync.Mutex
-	var probes sync.WaitGroup
-	for _, check := range h.Checks {
-		probes.Go(func() {
-			err := check.Probe(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			found.Checks[check.Name] = "ok"
-			if err != nil {
-				found.Ready, found.Checks[check.Name] = false, err.Error()
-			}
-		})
+	var final error
+	for i, d := range h.Dependencies {
+		found.Dependencies[d.Name] = "ok"
+		if errs[i] != nil {
+			found.Ready, found.Dependencies[d.Name] = false, errs[i].Error()
+		}
+		if errors.Is(errs[i], job.ErrMisconfigured) {
+			final = errs[i]
+		}
 	}
-	probes.Wait()
-	return found
+	return found, final
 }
 
 // Watch writes into the log which dependency the gateway waits for, and when it is there, until the server stops. The gateway serves all the while.
-func (h *Health) Watch() {
+// The error is a dependency that waiting will not mend: the gateway must not go on.
+func (h *Health) Watch() error {
 	before := map[string]string{}
-	tick := time.NewTicker(watchInterval)
+	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
-		found := h.look(h.Stopping)
+		found, err := h.look(h.Stopping)
 		if h.Stopping.Err() != nil {
-			return
+			return nil
 		}
-		for name, state := range found.Checks {
-			if state == before[name] {
-				continue
-			}
-			if state == "ok" {
-				h.Log.Info("dependency is there", "dependency", name)
-			} else if before[name] == "ok" || before[name] == "" {
-				h.Log.Warn("waiting for dependency", "dependency", name, "error", state)
-			}
+		if err != nil {
+			return err
 		}
-		before = found.Checks
+		h.tell(before, found.Dependencies)
+		before = found.Dependencies
 		select {
 		case <-h.Stopping.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+func (h *Health) tell(before, now map[string]string) {
+	for name, state := range now {
+		switch {
+		case state == "ok" && before[name] != "ok":
+			h.Log.Info("dependency is there", "dependency", name)
+		case state != "ok" && (before[name] == "ok" || before[name] == ""):
+			h.Log.Warn("waiting for dependency", "dependency", name, "error", state)
+		}
+	}
+}
+
+// Admit takes nothing before every dependency has proven fit once, because what is accepted must be kept. Reads are let through.
+func (h *Health) Admit(gate Gate) Gate {
+	return func(w http.ResponseWriter, r *http.Request) (string, error) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return gate(w, r)
+		}
+		var missing []string
+		for _, d := range h.Dependencies {
+			if !d.proven.Load() {
+				missing = append(missing, d.Name)
+			}
+		}
+		if len(missing) > 0 {
+			told := "Darkroom is starting. It waits for " + strings.Join(missing, ", ") + "."
+			return "", &job.Error{Code: job.LedgerUnavailable, Message: told, RetryAfter: lookInterval}
+		}
+		return gate(w, r)
 	}
 }
 
@@ -101,5 +128,5 @@ func reply(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.MarshalWrite(w, value) // whoever hung up misses it
+	_ = json.MarshalWrite(w, value, json.Deterministic(true)) // whoever hung up misses it
 }

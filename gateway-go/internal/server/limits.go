@@ -33,8 +33,11 @@ func limiter(perSecond int) *httprate.RateLimiter {
 	return httprate.NewRateLimiter(perSecond*int(rateWindow.Seconds()), rateWindow, silent)
 }
 
+// Gate answers the owner of a request, or why it is not let in.
+type Gate = func(http.ResponseWriter, *http.Request) (owner string, err error)
+
 // ByOwner lets an owner through until the rate is used up.
-func (l *Limits) ByOwner(gate func(http.ResponseWriter, *http.Request) (string, error)) func(http.ResponseWriter, *http.Request) (string, error) {
+func (l *Limits) ByOwner(gate Gate) Gate {
 	return func(w http.ResponseWriter, r *http.Request) (string, error) {
 		owner, err := gate(w, r)
 		if err == nil && l.owners != nil && l.owners.OnLimit(w, r, owner) {

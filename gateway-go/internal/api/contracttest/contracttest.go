@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -58,7 +59,7 @@ func Check(t testing.TB, response *http.Response) []byte {
 	request := response.Request.Clone(context.Background())
 	request.URL.Scheme, request.URL.Host, request.Host = "", "", ""
 	route, values, err := Document(t).FindRoute(request)
-	if err != nil {
+	if err != nil || strings.HasSuffix(request.URL.Path, "/") { // kin-openapi takes /v1/jobs/ for /v1/jobs
 		return body
 	}
 	input := &openapi3filter.ResponseValidationInput{

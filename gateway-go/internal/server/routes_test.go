@@ -1,0 +1,104 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"darkroom/gateway/internal/job"
+)
+
+func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
+	e := newEdge(t)
+	for _, route := range []string{
+		"GET /", "GET /status", "GET /docs", "GET /openapi.json", "GET /v1/jobs", "POST /v1/jobs", "GET /v1/jobs/" + someID, "DELETE /v1/jobs/" + someID,
+		"POST /v1/jobs/" + someID + "/cancel", "GET /v1/jobs/" + someID + "/images/0", "GET /v1/jobs/" + someID + "/preview", "GET /v1/models", "GET /v1/limits",
+		"GET /no/such/route", "PUT /v1/jobs", "HEAD /", "TRACE /",
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		response, _ := e.send(t, method, path, "")
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cache-Control": "", "X-Request-Id": "",
+		} {
+			if got := response.Header.Get(name); got == "" || !strings.Contains(got, want) {
+				t.Errorf("%s: %s is %q", route, name, got)
+			}
+		}
+		policy := response.Header.Get("Content-Security-Policy")
+		if path != "/docs" && strings.Contains(policy, "unsafe") || strings.Contains(policy, "unsafe-eval") {
+			t.Errorf("%s: the policy is %q", route, policy)
+		}
+	}
+}
+
+func TestWhatIsNoRouteIsAProblem(t *testing.T) {
+	e := newEdge(t)
+	for _, path := range []string{"/no/such/route", "/v1", "/v1/jobs/", "/v1/jobs/x/y", "//", "/v1//jobs", "/v1/jobs/%2e%2e%2f%2e%2e%2fetc", "/v1/jobs/..", "/v1/jobs/x/images/0/1"} {
+		if response, body := e.send(t, http.MethodGet, path, ""); response.StatusCode != http.StatusNotFound || problemCode(t, response, body) != "not_found" {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
+	}
+}
+
+func TestAMethodThatARouteDoesNotKnowIsToldWhichItKnows(t *testing.T) {
+	e := newEdge(t)
+	for route, allow := range map[string]string{
+		"PUT /v1/jobs": "GET, HEAD, POST", "PATCH /v1/jobs/" + someID: "DELETE, GET, HEAD", "GET /v1/jobs/" + someID + "/cancel": "POST", "BREW /v1/models": "GET, HEAD",
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		response, body := e.send(t, method, path, "")
+		if response.StatusCode != http.StatusMethodNotAllowed || problemCode(t, response, body) != "method_not_allowed" || response.Header.Get("Allow") != allow {
+			t.Errorf("%s: %d, Allow %q", route, response.StatusCode, response.Header.Get("Allow"))
+		}
+	}
+}
+
+func TestAPageOfAnotherSiteMayReadNothingAndChangeNothing(t *testing.T) {
+	e := newEdge(t)
+	for name, headers := range map[string][]string{
+		"told by the browser":              {"Sec-Fetch-Site: cross-site"},
+		"a sister site":                    {"Sec-Fetch-Site: same-site"},
+		"an old browser, by the origin":    {"Origin: https://elsewhere.example"},
+		"an origin that hides":             {"Origin: null"},
+		"as a form that needs no question": {"Sec-Fetch-Site: cross-site", "Content-Type: text/plain"},
+	} {
+		for _, path := range []string{"/v1/jobs", "/jobs", "/v1/jobs/" + someID + "/cancel"} {
+			response, body := e.send(t, http.MethodPost, path, mug, headers...)
+			if response.StatusCode != http.StatusForbidden || problemCode(t, response, body) != "cross_origin" {
+				t.Errorf("%s to %s: %d", name, path, response.StatusCode)
+			}
+		}
+	}
+	for name, header := range map[string]string{"our own page": "Sec-Fetch-Site: same-origin", "a program": "User-Agent: curl", "an old browser on our page": "Origin: " + e.URL} {
+		if response, _ := e.send(t, http.MethodPost, "/v1/jobs", mug, header); response.StatusCode != http.StatusAccepted {
+			t.Errorf("%s: %d", name, response.StatusCode)
+		}
+	}
+}
+
+func TestEveryRefusalOfTheOrdersRoomHasItsStatus(t *testing.T) {
+	e := newEdge(t)
+	for code, status := range map[job.Code]int{
+		job.InvalidRequest: 400, job.UnknownModel: 400, job.PromptTooLong: 400, job.IdempotencyConflict: 422, job.QueueFull: 429, job.QuotaExceeded: 429,
+		job.RateLimited: 429, job.BrokerUnavailable: 503, job.StorageUnavailable: 503, job.LedgerUnavailable: 503, "a code that nobody knows": 500,
+	} {
+		e.desk.err = &job.Error{Code: code, Message: "No.", RetryAfter: 1500e6}
+		response, body := e.send(t, http.MethodPost, "/v1/jobs", mug)
+		if response.StatusCode != status {
+			t.Errorf("%s: %d, want %d: %s", code, response.StatusCode, status, body)
+		}
+		if got := response.Header.Get("Retry-After"); status != 500 && got != "2" {
+			t.Errorf("%s: Retry-After %q, want 2: seconds are rounded up", code, got)
+		}
+		if told := problemCode(t, response, body); status != 500 && told != string(code) || status == 500 && told != "internal" {
+			t.Errorf("%s is told as %s", code, told)
+		}
+	}
+	for code, status := range map[job.Code]int{job.NotFound: 404, job.Gone: 410} {
+		e.desk.err = &job.Error{Code: code, Message: "No."}
+		if response, _ := e.send(t, http.MethodGet, "/v1/jobs/"+someID, ""); response.StatusCode != status {
+			t.Errorf("%s: %d, want %d", code, response.StatusCode, status)
+		}
+	}
+}

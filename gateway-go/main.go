@@ -1,0 +1,165 @@
+// The gateway of Darkroom: page, API and janitor in one binary. This file is the map: it builds everything and hands it down.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"darkroom/gateway/internal/api"
+	"darkroom/gateway/internal/auth"
+	"darkroom/gateway/internal/broker"
+	"darkroom/gateway/internal/catalog"
+	"darkroom/gateway/internal/config"
+	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/ledger"
+	"darkroom/gateway/internal/orders"
+	"darkroom/gateway/internal/pages"
+	"darkroom/gateway/internal/server"
+	"darkroom/gateway/internal/store"
+	"darkroom/gateway/internal/treaty"
+)
+
+func main() {
+	stopping, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	os.Exit(run(stopping, os.Args[1:]))
+}
+
+// run answers the exit status: 0, 1 for trouble, 2 for a command that does not exist.
+func run(stopping context.Context, args []string) int {
+	if len(args) > 0 {
+		return command(args)
+	}
+	if err := serve(stopping); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintln(os.Stderr, "darkroom-gateway:", strings.TrimSpace(line))
+		}
+		return 1
+	}
+	return 0
+}
+
+func serve(stopping context.Context) error {
+	settings, err := config.Read(environment())
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: settings.LogLevel}))
+	slog.SetDefault(log)
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	stopping, stop := context.WithCancel(stopping)
+	defer stop()
+
+	models, err := catalog.Load(settings.ModelsFile, settings.TestMode)
+	if err != nil {
+		return err
+	}
+	topology, err := broker.ReadTopology(idsOf(models.Models()))
+	if err != nil {
+		return err
+	}
+	verdicts, err := treaty.NewDecoder()
+	if err != nil {
+		return err
+	}
+	redis, err := ledger.Open(settings.RedisURL, settings.Retention)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = redis.Close() }() // nothing is left to be sent
+	s3, err := store.Open(store.Settings{
+		Endpoint: settings.S3Endpoint, Secure: settings.S3Secure, AccessKey: settings.S3AccessKey, SecretKey: settings.S3SecretKey, Bucket: settings.S3Bucket,
+	}, verdicts)
+	if err != nil {
+		return err
+	}
+	rabbitmq := broker.New(settings.RabbitMQURL, topology, log, metrics)
+	rules := orders.Rules{QueueLimit: settings.QueueLimit, OwnerLimit: settings.OwnerLimit, Retention: settings.Retention}
+	desk := orders.New(settings.IDKeys, models, redis, rabbitmq, s3, rules, log, metrics)
+
+	health := &server.Health{Stopping: stopping, Log: log, Dependencies: []*server.Dependency{
+		{Name: "redis", Prove: redis.Check, Ready: redis.Ready},
+		{Name: "s3", Prove: s3.Check, Ready: s3.Ready},
+		{Name: "rabbitmq", Ready: rabbitmq.Ready},
+	}}
+
+	keys, err := auth.OpenKeys(settings.APIKeysPath)
+	if err != nil {
+		return fmt.Errorf("GATEWAY_API_KEYS_FILE: %w", err)
+	}
+	proxies := trusted(settings.TrustedProxies)
+	cookies := auth.NewCookies(settings.IDKeys, settings.SecureCookie || strings.HasPrefix(settings.PublishAddr, "https://"), proxies)
+	limits := server.NewLimits(settings.OwnerRate, settings.AddressRate)
+	gate := health.Admit(limits.ByOwner((&auth.Gate{Keys: keys, Cookies: cookies, Anonymous: settings.Anonymous}).Owner))
+
+	contract, err := api.ReadContract()
+	if err != nil {
+		return fmt.Errorf("openapi.yaml: %w", err)
+	}
+	json := &api.API{Desk: desk, Owner: gate, Contract: contract, Stopping: stopping}
+	studio := &pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, Log: log}
+	public, err := server.Public(json, studio, limits, proxies, metrics, log)
+	if err != nil {
+		return err
+	}
+
+	// What requests in flight need outlives the listeners; what makes new work stops with them.
+	working, finish := context.WithCancel(context.WithoutCancel(stopping))
+	defer finish()
+	var background sync.WaitGroup
+	background.Go(func() { rabbitmq.Run(working) })
+	var misfit error
+	background.Go(func() {
+		misfit = health.Watch() // it ends with an error only when waiting will not mend a dependency
+		stop()
+	})
+	err = server.Run(stopping, settings.Grace, log,
+		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: public},
+		server.Listener{Key: "GATEWAY_ADMIN_ADDR", Address: settings.AdminAddr, Handler: server.Admin(health, metrics)})
+	stop()
+	finish()
+	background.Wait()
+	return errors.Join(err, misfit)
+}
+
+func idsOf(models []job.Model) []string {
+	ids := make([]string, len(models))
+	for i, model := range models {
+		ids[i] = model.ID
+	}
+	return ids
+}
+
+func environment() map[string]string {
+	values := map[string]string{}
+	for _, pair := range os.Environ() {
+		key, value, _ := strings.Cut(pair, "=")
+		values[key] = value
+	}
+	return values
+}
+
+// trusted reads addresses and networks that config has checked.
+func trusted(texts []string) auth.Proxies {
+	var proxies auth.Proxies
+	for _, text := range texts {
+		if network, err := netip.ParsePrefix(text); err == nil {
+			proxies = append(proxies, network.Masked())
+		} else if address, err := netip.ParseAddr(text); err == nil {
+			proxies = append(proxies, netip.PrefixFrom(address, address.BitLen()))
+		}
+	}
+	return proxies
+}
