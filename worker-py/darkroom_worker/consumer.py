@@ -88,7 +88,8 @@ class Consumer:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
-                await asyncio.wait_for(connection.close(), CONFIRM_SECONDS)
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await connection.close()
 
     # Receiving.
 

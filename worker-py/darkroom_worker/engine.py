@@ -119,7 +119,8 @@ class Engine:
             if self.sick or self._stopping:
                 return False
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ready.wait(), 0.2)
+                async with asyncio.timeout(0.2):
+                    await self._ready.wait()
         return True
 
     async def run(self) -> None:
@@ -154,7 +155,9 @@ class Engine:
             while True:
                 limit = self._limit(limits, progress)
                 try:
-                    head, blob = await asyncio.wait_for(inbox.get(), limit)
+                    # Not wait_for: before Python 3.12 it may swallow a cancellation.
+                    async with asyncio.timeout(limit):
+                        head, blob = await inbox.get()
                 except TimeoutError:
                     self._kill(f"no progress in {progress.stage} for {limit:.0f} s")
                     head, blob = await inbox.get()
@@ -267,7 +270,8 @@ class Engine:
             pass
         # It is about to end, or only closed its end of the pipe.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), 1)
+            async with asyncio.timeout(1):
+                await self._process.wait()
         _kill(self._process)
         return self._killed_because or told or _how(await self._process.wait())
 

@@ -42,4 +42,5 @@ class Heartbeat:
             metrics.READY.set(not self._status.unready)
             metrics.HELD.set(self._status.held.total())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._status.changed.wait(), EVERY_SECONDS)
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._status.changed.wait()

@@ -69,7 +69,8 @@ class Publisher:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
-                await asyncio.wait_for(connection.close(), CONFIRM_SECONDS)
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await connection.close()
 
     async def _open(self) -> AbstractChannel:
         if self._channel is None or self._channel.is_closed:
