@@ -48,7 +48,7 @@ def test_a_phone_folds_the_settings_and_shows_the_newest_picture_at_once(new_tab
 
 
 def test_nothing_moves_while_a_picture_develops(tab: Page) -> None:
-    expect_picture(take(tab, "the first one")) # the large cell is taken
+    expect_picture(take(tab, "the first one"))  # the large cell is taken
     tab.evaluate("""() => {
       window.shift = 0;
       new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) window.shift += e.value; })
@@ -67,7 +67,9 @@ def test_the_first_visit_is_light(new_tab: NewTab, studio_url: str) -> None:
     tab.on("requestfinished", lambda request: sizes.update({request.url: request.sizes()["responseBodySize"]}))
     tab.goto("/", wait_until="networkidle")
     icon = tab.locator("link[rel=icon]").get_attribute("href")
-    loaded = {url: size for url, size in sizes.items() if url != f"{studio_url}{icon}"}  # the browser's own, when it likes
+    loaded = {
+        url: size for url, size in sizes.items() if url != f"{studio_url}{icon}"
+    }  # the browser's own, when it likes
     assert len(loaded) <= 6, loaded.keys()
     assert sum(loaded.values()) <= 150_000, loaded
 

@@ -21,8 +21,8 @@
     if (!place || source.id === "strip") return;
     const title = document.createElement("b");
     title.textContent = "Darkroom can’t be reached.";
-    const polled = card && card.matches('[hx-trigger^="every"]');
-    place.replaceChildren(title, " What you see is kept, and pictures already in line go on. " + (polled ? "It is asked again by itself." : "Try again in a moment."));
+    const pace = card?.getAttribute("hx-trigger")?.match(/^every (\d+)s$/)?.[1] ?? "1";
+    place.replaceChildren(title, " What you see is kept, and pictures already in line go on. " + (card ? "Next try in " + pace + "\u00a0s." : "Try again in a moment."));
     place.hidden = false;
   };
   document.addEventListener("htmx:error", (event) => away(event.target));
