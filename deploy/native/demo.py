@@ -17,7 +17,7 @@ from typing import Any
 import settings as configuration
 import stack
 import step
-from ready import NotReady
+from ready import NotReady, tail
 from settings import CHECKOUT, BadSetting, Settings, data_dir
 
 ORDER = {"product": "a green glass bottle", "seed": 7}
@@ -115,6 +115,12 @@ def run(settings: Settings, runner: str) -> None:
     _tell(job, path, gateway.address, stages)
 
 
+def _last_words(settings: Settings) -> str:
+    """The end of what gateway and worker logged, where the native runner keeps it."""
+    logs = [data_dir(settings) / "logs" / f"{name}.log" for name in ("gateway-0", "worker-0")]
+    return "\n".join(f"--- end of {log}\n{tail(log, 10)}" for log in logs if log.exists())
+
+
 def _tell(job: dict[str, Any], path: Path, address: str, stages: dict[str, float]) -> None:
     made = job["outputs"][0]
     print(
@@ -128,10 +134,10 @@ def _tell(job: dict[str, Any], path: Path, address: str, stages: dict[str, float
 def main(arguments: Sequence[str]) -> int:
     try:
         run(configuration.load(), arguments[0] if arguments else "native")
-    except (BadSetting, step.StepFailed, NotReady, Refused) as error:
+    except (BadSetting, step.StepFailed, NotReady) as error:
         return step.fail(str(error))
-    except (urllib.error.URLError, subprocess.CalledProcessError) as error:
-        return step.fail(f"the demo did not end with a picture: {error}")
+    except (Refused, urllib.error.URLError, subprocess.CalledProcessError) as error:
+        return step.fail(f"the demo did not end with a picture: {error}\n{_last_words(configuration.load())}")
     return 0
 
 

@@ -37,7 +37,7 @@ def wait(runner: Runner, processes: Iterable[Process], limit: float) -> None:
             elif gave_up or elapsed > limit:
                 log = runner.logs / f"{process.name}.log"
                 raise NotReady(
-                    f"{process.name} is not ready after {elapsed:.0f} s: {trouble}\n--- end of {log}\n{_tail(log)}"
+                    f"{process.name} is not ready after {elapsed:.0f} s: {trouble}\n--- end of {log}\n{tail(log)}"
                 )
         if waiting:
             time.sleep(0.2)
@@ -54,5 +54,8 @@ def complaint(process: Process) -> str:
     return ""
 
 
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-25:]) if log.exists() else "(no log)"
+def tail(log: Path, lines: int = 25) -> str:
+    """The end of a log, no line longer than 400 characters."""
+    if not log.exists():
+        return "(no log)"
+    return "\n".join(line[:400] for line in log.read_text(errors="replace").splitlines()[-lines:])
