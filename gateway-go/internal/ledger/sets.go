@@ -68,8 +68,8 @@ func (l *Ledger) Forget(ctx context.Context, id, owner string) error {
 	return classify(err)
 }
 
-// Marks answers, for a model, the latest stamp of all messages claimed before a time: a message with an earlier stamp that is still waiting was overtaken.
-func (l *Ledger) Marks(ctx context.Context, model string, before time.Time) (int64, error) {
+// Mark answers, for a model, the latest stamp of all messages claimed before a time: a message with an earlier stamp that is still waiting was overtaken.
+func (l *Ledger) Mark(ctx context.Context, model string, before time.Time) (int64, error) {
 	buckets, err := l.client.HGetAll(ctx, "mark:"+model).Result()
 	if err != nil {
 		return 0, classify(err)

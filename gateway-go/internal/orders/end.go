@@ -86,3 +86,8 @@ func (d *Desk) Seal(ctx context.Context, id string) error {
 	}
 	return d.ledger.Drop(ctx, ledger.Unsealed, id)
 }
+
+// EndLateMessage ends a job that is past its deadline and has no record.
+func (d *Desk) EndLateMessage(ctx context.Context, m job.Message) (job.Record, error) {
+	return d.End(ctx, d.verdictOfMessage(m, job.StateFailed, failedDeadline()))
+}

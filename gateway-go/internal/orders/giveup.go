@@ -30,7 +30,7 @@ func (d *Desk) giveUp(ctx context.Context, m job.Message, publishedAt int64, ref
 
 // abandoned leaves a verdict for any copy of the message that turns up late.
 func (d *Desk) abandoned(ctx context.Context, m job.Message, publishedAt int64, refused bool) (job.Job, error) {
-	v := d.VerdictOfMessage(m, job.StateAbandoned, nil)
+	v := d.verdictOfMessage(m, job.StateAbandoned, nil)
 	counted, err := d.store.PutVerdict(ctx, v)
 	switch {
 	case errors.Is(err, job.ErrAway):

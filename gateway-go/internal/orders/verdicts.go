@@ -27,8 +27,8 @@ func (d *Desk) VerdictOf(id string, r job.Record, state job.State, failure *job.
 	return v
 }
 
-// VerdictOfMessage ends a job that has no record, from its message.
-func (d *Desk) VerdictOfMessage(m job.Message, state job.State, failure *job.Failure) job.Verdict {
+// verdictOfMessage ends a job that has no record, from its message.
+func (d *Desk) verdictOfMessage(m job.Message, state job.State, failure *job.Failure) job.Verdict {
 	v := d.verdictByID(m.ID, m.Owner, time.UnixMilli(m.CreatedAt), time.UnixMilli(m.Deadline), state, failure)
 	if m.Version == job.MessageVersion {
 		describe(&v, m)

@@ -1,0 +1,139 @@
+// Package janitor does what nobody waits for: outbox, lost messages, deadlines, seals, dead letters, garbage. It runs in every gateway; every act may be repeated, so none leads.
+package janitor
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"darkroom/gateway/internal/broker"
+	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/ledger"
+	"darkroom/gateway/internal/orders"
+	"darkroom/gateway/internal/treaty"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Janitor keeps the house. Its fields are remembered between passes; nothing is lost when they are.
+type Janitor struct {
+	desk      *orders.Desk
+	ledger    Ledger
+	broker    Broker
+	store     Store
+	decode    *treaty.Decoder
+	models    []string
+	interval  time.Duration
+	retention time.Duration
+	log       *slog.Logger
+	metrics   *metrics
+
+	epoch    string          // of Redis, "" before the first pass
+	suspects map[string]bool // messages that looked lost in the last pass
+	swept    string          // how far the sweep has come
+	passes   int
+}
+
+// Ledger is what the janitor needs of Redis.
+type Ledger interface {
+	Now() time.Time
+	Resync(context.Context) error
+	Epoch(ctx context.Context, candidate string) (epoch string, fresh bool, err error)
+	Due(ctx context.Context, set string, until time.Time, limit int) ([]string, error)
+	All(ctx context.Context, set string) ([]string, error)
+	Drop(ctx context.Context, set, id string) error
+	DropInflight(context.Context, func(records map[string]job.Record, id string) bool) error
+	Forget(ctx context.Context, id, owner string) error
+	Read(ctx context.Context, id string) (job.Record, bool, error)
+	ReadAll(ctx context.Context, ids []string) (map[string]job.Record, error)
+	Published(ctx context.Context, id string, tell bool) (job.State, error)
+	Again(ctx context.Context, id string) (publishedAt int64, refused bool, err error)
+	Restore(ctx context.Context, m job.Message, outbox bool) (job.State, error)
+	Mark(ctx context.Context, model string, before time.Time) (int64, error)
+	Workers(context.Context) ([]ledger.Heartbeat, error)
+	Books(context.Context) (job.Ledger, error)
+	Length(ctx context.Context, model string) (int, error)
+}
+
+// Broker is what the janitor needs of RabbitMQ.
+type Broker interface {
+	Publish(context.Context, broker.Envelope) broker.Outcome
+	Depth(ctx context.Context, model string) (int, error)
+	ConsumeDead(ctx context.Context, bury func(context.Context, broker.Dead) error)
+}
+
+// Store is what the janitor needs of S3.
+type Store interface {
+	Verdict(ctx context.Context, id string) (job.Verdict, bool, error)
+	Jobs(ctx context.Context, after string, limit int) ([]string, error)
+	Attempts(ctx context.Context, id string) ([]string, error)
+	RemovePrefix(ctx context.Context, prefix string) error
+	RemoveJob(ctx context.Context, id string) error
+}
+
+// New builds a janitor for these models that passes every interval.
+func New(desk *orders.Desk, l Ledger, b Broker, s Store, decode *treaty.Decoder, models []string, interval, retention time.Duration, log *slog.Logger, registry prometheus.Registerer) *Janitor {
+	return &Janitor{
+		desk: desk, ledger: l, broker: b, store: s, decode: decode, models: models, interval: interval, retention: retention,
+		log: log, metrics: newMetrics(registry), suspects: map[string]bool{},
+	}
+}
+
+const passTimeout = 30 * time.Second
+
+// Run passes until ctx ends, and reads the dead letters beside it.
+func (j *Janitor) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { j.broker.ConsumeDead(ctx, j.Undertake) })
+	both.Go(func() {
+		tick := time.NewTicker(j.interval)
+		defer tick.Stop()
+		for {
+			j.Pass(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	both.Wait()
+}
+
+// sweepEvery and tidyEvery are in passes: neither is in a hurry.
+const (
+	sweepEvery = 2
+	tidyEvery  = 12
+)
+
+// Pass does everything once. What fails is tried again in the next pass.
+func (j *Janitor) Pass(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
+	defer cancel()
+	if !j.step(ctx, "clock", j.ledger.Resync) { // Redis is away, and with it everything else
+		return
+	}
+	j.step(ctx, "epoch", j.watchEpoch)
+	j.step(ctx, "deadlines", j.endLate)
+	j.step(ctx, "outbox", j.emptyOutbox)
+	j.step(ctx, "lost messages", j.findLost)
+	j.step(ctx, "seals", j.seal)
+	j.step(ctx, "garbage", j.collect)
+	if j.passes%sweepEvery == 0 {
+		j.step(ctx, "sweep", j.sweep)
+	}
+	if j.passes%tidyEvery == 0 {
+		j.step(ctx, "strays", j.dropStrays)
+	}
+	j.step(ctx, "books", j.publishBooks)
+	j.passes++
+}
+
+func (j *Janitor) step(ctx context.Context, name string, act func(context.Context) error) bool {
+	err := act(ctx)
+	if err != nil && ctx.Err() == nil {
+		j.log.Warn("a janitor's step waits for the next pass", "step", name, "error", err)
+	}
+	return err == nil
+}

@@ -1,0 +1,62 @@
+package janitor
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	republished *prometheus.CounterVec
+	dead        *prometheus.CounterVec
+	swept       prometheus.Counter
+	losses      prometheus.Counter
+	books       *prometheus.GaugeVec
+	unaccounted prometheus.Gauge
+	waiting     *prometheus.GaugeVec
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	m := &metrics{
+		republished: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "darkroom_republished_total", Help: "Job messages published again: from the outbox, because they were lost, or because they died.",
+		}, []string{"reason"}),
+		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "darkroom_dead_letters_total", Help: "Dead letters by what became of them.",
+		}, []string{"outcome"}),
+		swept:  prometheus.NewCounter(prometheus.CounterOpts{Name: "darkroom_swept_prefixes_total", Help: "Prefixes of images removed because no verdict names them, or by age."}),
+		losses: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkroom_redis_data_losses_total", Help: "Times that Redis came back without its data."}),
+		books: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "darkroom_ledger_jobs", Help: "The ledger: accepted jobs and what became of them, over all gateways.",
+		}, []string{"entry"}),
+		unaccounted: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkroom_jobs_unaccounted", Help: "Accepted jobs that nobody can say the state of. It must be 0."}),
+		waiting:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "darkroom_queue_jobs", Help: "Jobs waiting in the line of a model."}, []string{"model"}),
+	}
+	for _, reason := range []string{"outbox", "lost", "dead"} {
+		m.republished.WithLabelValues(reason)
+	}
+	registry.MustRegister(m.republished, m.dead, m.swept, m.losses, m.books, m.unaccounted, m.waiting)
+	return m
+}
+
+// publishBooks shows the ledger to Prometheus.
+func (j *Janitor) publishBooks(ctx context.Context) error {
+	books, err := j.ledger.Books(ctx)
+	if err != nil {
+		return err
+	}
+	for entry, count := range map[string]int64{
+		"accepted": books.Accepted, "succeeded": books.Succeeded, "failed": books.Failed, "canceled": books.Canceled, "expired": books.Expired, "in_flight": books.InFlight,
+	} {
+		j.metrics.books.WithLabelValues(entry).Set(float64(count))
+	}
+	j.metrics.unaccounted.Set(float64(books.Unaccounted))
+	for _, model := range j.models {
+		length, err := j.ledger.Length(ctx, model)
+		if err != nil {
+			return err
+		}
+		j.metrics.waiting.WithLabelValues(model).Set(float64(length))
+	}
+	return nil
+}
