@@ -12,6 +12,7 @@ STACK := $(PYTHON) deploy/native/stack.py
 INSTALL := $(PYTHON) deploy/native/install.py
 BIN := $(CURDIR)/.venv/dev/bin
 GO_MODULES := contract web gateway-go
+PYTHON_ROOMS := worker-py tests deploy/native
 
 # Services of the unit tests: their own folder and ports, beside a stack that may be up.
 TEST_STACK := DATA_DIR=$(CURDIR)/.darkroom/unit-tests PORT_OFFSET=500 $(STACK)
@@ -59,7 +60,7 @@ endif
 ##### Testing
 
 SUITES := lint test-contract test-model test-go test-worker test-native test-system test-browser
-.PHONY: test tests-ready $(SUITES)
+.PHONY: test tests-ready lint-go lint-python $(SUITES)
 test: ## set everything up and run every suite
 	@started=$$SECONDS; $(INSTALL) services tests; \
 	for suite in $(SUITES); do began=$$SECONDS; echo "=== $$suite"; $(MAKE) $$suite READY=1; took+=("$$suite $$((SECONDS - began)) s"); done; \
@@ -68,10 +69,14 @@ test: ## set everything up and run every suite
 tests-ready:
 	@$(if $(READY),:,$(INSTALL) services tests)
 
-lint: tests-ready ## formatting, vet, staticcheck, ruff, mypy --strict
+lint: lint-go lint-python ## formatting, vet, staticcheck, ruff, mypy --strict
+
+lint-go: tests-ready
 	@unformatted=$$(gofmt -l $(GO_MODULES)); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
 	@for module in $(GO_MODULES); do echo "vet, staticcheck: $$module"; (cd $$module && go vet ./... && $(BIN)/staticcheck ./...); done
-	@for room in worker-py tests deploy/native; do echo "ruff, mypy: $$room"; \
+
+lint-python: tests-ready
+	@for room in $(PYTHON_ROOMS); do echo "ruff, mypy: $$room"; \
 		(cd $$room && $(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy --strict .); done
 
 test-contract: tests-ready ## the treaty: vectors, scripts on a real Redis
@@ -108,7 +113,7 @@ bench: ## what waiting costs: memory of idle parts, CPU of a poll
 .PHONY: fmt lock
 fmt: tests-ready ## format Go and Python
 	@gofmt -w $(GO_MODULES)
-	@for room in worker-py tests deploy/native; do (cd $$room && $(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .); done
+	@for room in $(PYTHON_ROOMS); do (cd $$room && $(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .); done
 
 lock: ## renew the hashed locks of all Python packages
 	@$(PYTHON) deploy/native/lock.py

@@ -33,7 +33,7 @@ def install(names: Sequence[str]) -> None:
         )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     present = {unit for unit in UNITS if _enabled(unit)}
-    with _services_kept_from_starting():
+    with services_kept_from_starting():
         step.run("reading the package lists", ["apt-get", "update", "-q"], environment)
         step.run(
             f"installing {', '.join(missing)}",
@@ -58,7 +58,7 @@ def _enabled(unit: str) -> bool:
 
 
 @contextmanager
-def _services_kept_from_starting() -> Iterator[None]:
+def services_kept_from_starting() -> Iterator[None]:
     """The distribution's own way to say no: invoke-rc.d asks this program, 101 means that the action is forbidden."""
     if POLICY.exists():
         yield
