@@ -21,6 +21,7 @@ import (
 	"darkroom/gateway/internal/broker"
 	"darkroom/gateway/internal/catalog"
 	"darkroom/gateway/internal/config"
+	"darkroom/gateway/internal/janitor"
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/ledger"
 	"darkroom/gateway/internal/orders"
@@ -66,11 +67,12 @@ func serve(stopping context.Context) error {
 	if err != nil {
 		return err
 	}
-	topology, err := broker.ReadTopology(idsOf(models.Models()))
+	names := namesOf(models.Models())
+	topology, err := broker.ReadTopology(names)
 	if err != nil {
 		return err
 	}
-	verdicts, err := treaty.NewDecoder()
+	decoder, err := treaty.NewDecoder()
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func serve(stopping context.Context) error {
 	defer func() { _ = redis.Close() }() // nothing is left to be sent
 	s3, err := store.Open(store.Settings{
 		Endpoint: settings.S3Endpoint, Secure: settings.S3Secure, AccessKey: settings.S3AccessKey, SecretKey: settings.S3SecretKey, Bucket: settings.S3Bucket,
-	}, verdicts)
+	}, decoder)
 	if err != nil {
 		return err
 	}
@@ -120,6 +122,10 @@ func serve(stopping context.Context) error {
 	defer finish()
 	var background sync.WaitGroup
 	background.Go(func() { rabbitmq.Run(working) })
+	if settings.Janitor {
+		keeper := janitor.New(desk, redis, rabbitmq, s3, decoder, names, settings.JanitorInterval, settings.Retention, log, metrics)
+		background.Go(func() { keeper.Run(stopping) })
+	}
 	var misfit error
 	background.Go(func() {
 		misfit = health.Watch() // it ends with an error only when waiting will not mend a dependency
@@ -134,12 +140,12 @@ func serve(stopping context.Context) error {
 	return errors.Join(err, misfit)
 }
 
-func idsOf(models []job.Model) []string {
-	ids := make([]string, len(models))
+func namesOf(models []job.Model) []string {
+	names := make([]string, len(models))
 	for i, model := range models {
-		ids[i] = model.ID
+		names[i] = model.ID
 	}
-	return ids
+	return names
 }
 
 func environment() map[string]string {
