@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -101,7 +100,7 @@ func serve(stopping context.Context) error {
 	if err != nil {
 		return fmt.Errorf("GATEWAY_API_KEYS_FILE: %w", err)
 	}
-	proxies := trusted(settings.TrustedProxies)
+	proxies := auth.ParseProxies(settings.TrustedProxies)
 	cookies := auth.NewCookies(settings.IDKeys, settings.SecureCookie || strings.HasPrefix(settings.PublishAddr, "https://"), proxies)
 	limits := server.NewLimits(settings.OwnerRate, settings.AddressRate)
 	gate := health.Admit(limits.ByOwner((&auth.Gate{Keys: keys, Cookies: cookies, Anonymous: settings.Anonymous}).Owner))
@@ -155,17 +154,4 @@ func environment() map[string]string {
 		values[key] = value
 	}
 	return values
-}
-
-// trusted reads addresses and networks that config has checked.
-func trusted(texts []string) auth.Proxies {
-	var proxies auth.Proxies
-	for _, text := range texts {
-		if network, err := netip.ParsePrefix(text); err == nil {
-			proxies = append(proxies, network.Masked())
-		} else if address, err := netip.ParseAddr(text); err == nil {
-			proxies = append(proxies, netip.PrefixFrom(address, address.BitLen()))
-		}
-	}
-	return proxies
 }

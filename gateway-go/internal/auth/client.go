@@ -9,6 +9,19 @@ import (
 // Proxies are the networks whose X-Forwarded headers are believed.
 type Proxies []netip.Prefix
 
+// ParseProxies reads addresses and networks; what is neither is left out, because config has refused it before.
+func ParseProxies(texts []string) Proxies {
+	var proxies Proxies
+	for _, text := range texts {
+		if network, err := netip.ParsePrefix(text); err == nil {
+			proxies = append(proxies, network.Masked())
+		} else if address, err := netip.ParseAddr(text); err == nil {
+			proxies = append(proxies, netip.PrefixFrom(address, address.BitLen()))
+		}
+	}
+	return proxies
+}
+
 // Client is the address that asks: the last one in X-Forwarded-For that is not a trusted proxy, when the connection itself comes from one.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := peer(r)

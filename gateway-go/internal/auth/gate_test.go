@@ -133,7 +133,7 @@ func TestACookieIsRenewedAfterAMonthAndForgottenAfterAYear(t *testing.T) {
 
 func TestTheCookieIsForHTTPSAloneWhenThePageIs(t *testing.T) {
 	gate, _ := newGate(t, true)
-	gate.Cookies.proxies = prefixes(t, "192.0.2.0/24") // where httptest's requests come from
+	gate.Cookies.proxies = ParseProxies([]string{"192.0.2.1"}) // where httptest's requests come from
 	_, _, cookies := ask(gate, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
 	if !cookies[0].Secure {
 		t.Error("https through a trusted proxy gave a cookie for http")
