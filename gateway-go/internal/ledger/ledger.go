@@ -12,6 +12,7 @@ import (
 	"darkroom/gateway/internal/job"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -39,6 +40,7 @@ func Open(url string, retention time.Duration) (*Ledger, error) {
 	// A repeated command would blur whether the first one ran; who may repeat does so.
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	logging.Disable() // every failure is told by the call that met it
 	loaded, err := loadScripts()
 	if err != nil {
 		return nil, err

@@ -170,6 +170,7 @@ func recordOf(m job.Message, publishedAt int64) (job.Record, error) {
 	if err := json.Unmarshal([]byte(text), &fields); err != nil {
 		return job.Record{}, err
 	}
+	fields["state"], fields["stage"] = string(job.StateQueued), "waiting"
 	r, err := job.ParseRecord(fields)
 	if err == nil {
 		r.Owner, r.Model, r.CreatedAt, r.Deadline, r.PublishedAt, r.Revision = m.Owner, m.Model, m.CreatedAt, m.Deadline, publishedAt, publishedAt
