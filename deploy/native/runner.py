@@ -67,8 +67,8 @@ class Runner:
             for item in found
         }
 
-    def apply(self, processes: Iterable[Process]) -> None:
-        """Makes these the processes that run: starts new ones, restarts changed ones, stops the others."""
+    def apply(self, processes: Iterable[Process]) -> list[str]:
+        """Makes these the processes that run: starts new ones, stops others, restarts changed ones and says which."""
         wanted = list(processes)
         for folder in (self.folder, self.logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -77,7 +77,7 @@ class Runner:
         configuration.write_text(supervisord.render(self.folder, self.logs, self.socket, wanted))
         if not self.is_up():
             self._launch(configuration)
-            return
+            return []
         call = self._supervisor
         added, changed, removed = call.reloadConfig()[0]
         for name in removed + changed:
@@ -88,6 +88,7 @@ class Runner:
         for status in self.statuses().values():
             if status.state in ("STOPPED", "EXITED", "FATAL"):
                 call.startProcess(status.name, False)
+        return list(changed)
 
     def start(self, name: str) -> None:
         self._supervisor.startProcess(name, False)

@@ -66,7 +66,9 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
         for part in (rabbitmq, redis_server, minio):
             part.prepare(settings)
         step.say(f"starting {', '.join(process.name for process in idle) or 'nothing new'} in {data_dir(settings)}")
-        runner.apply(wanted)
+        changed = runner.apply(wanted)
+        if changed:
+            step.say(f"started anew because of changes: {', '.join(changed)}")
     if wait:
         ready.wait(runner, wanted, LIMIT)
 
