@@ -18,6 +18,7 @@ from darkroom_worker import catalog, logs, settings
 from darkroom_worker.attempt import Workshop
 from darkroom_worker.consumer import Consumer
 from darkroom_worker.dependencies import Dependencies
+from darkroom_worker.ending import end
 from darkroom_worker.engine import Engine
 from darkroom_worker.heartbeat import Heartbeat
 from darkroom_worker.ledger import Ledger, LedgerAway
@@ -50,19 +51,21 @@ class Worker:
         self.consumer = Consumer(config.RABBITMQ_URL, workshop, models, topology, self.status, self.publisher)
         self.heartbeat = Heartbeat(config.name, self.ledger, self.status)
         self.dependencies = Dependencies(self.ledger, store, self.status)
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def run(self) -> None:
-        """Works until it is cancelled; one part that ends, ends all."""
-        parts = (self.engine, self.heartbeat, self.dependencies, self.consumer)
-        async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(part.run(), name=type(part).__name__.lower())
+    def start(self) -> None:
+        """Begins to work; one part that ends, ends the process."""
+        for part in (self.engine, self.heartbeat, self.dependencies, self.consumer):
+            task = asyncio.create_task(part.run(), name=type(part).__name__.lower())
+            task.add_done_callback(_end_process)
+            self._tasks.append(task)
 
-    async def drain(self) -> None:
+    async def stop(self) -> None:
+        """Drains, then leaves nothing behind."""
         await self.consumer.drain(self.config.WORKER_DRAIN_GRACE)
-
-    async def close(self) -> None:
-        await self.engine.stop()
+        for task in self._tasks:
+            task.remove_done_callback(_end_process)
+            await end(task)
         await self.consumer.close()
         await self.publisher.close()
         with contextlib.suppress(LedgerAway):
@@ -81,13 +84,12 @@ def create_app() -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(worker.run())
-        running.add_done_callback(_end_process)
+        worker.start()
         # gunicorn would close its listeners first and give a lifespan 30 s at most. This way health and metrics
         # stay visible through the drain, for as long as it may take.
         drain = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain.set)
-        leaving = asyncio.create_task(_leave(worker, running, drain))
+        leaving = asyncio.create_task(_leave(worker, drain))
         yield
         drain.set()
         await leaving
@@ -112,19 +114,16 @@ def create_app() -> FastAPI:
     return app
 
 
-async def _leave(worker: Worker, running: asyncio.Task[None], drain: asyncio.Event) -> None:
+async def _leave(worker: Worker, drain: asyncio.Event) -> None:
     await drain.wait()
-    await worker.drain()
-    running.remove_done_callback(_end_process)
-    running.cancel()
-    await asyncio.wait({running})
-    await worker.close()
+    await worker.stop()
     log.info("gone")
     os.kill(os.getpid(), signal.SIGQUIT)  # gunicorn's word for: leave at once
 
 
-def _end_process(running: asyncio.Task[None]) -> None:
+def _end_process(part: asyncio.Task[None]) -> None:
     """A worker without its consumer would look healthy and do nothing: end it, and gunicorn starts another."""
-    if not running.cancelled():
-        log.critical("the worker cannot go on", exc_info=running.exception())
-        os._exit(1)
+    log.critical(
+        "the worker cannot go on", part=part.get_name(), exc_info=None if part.cancelled() else part.exception()
+    )
+    os._exit(1)

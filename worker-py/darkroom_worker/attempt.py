@@ -17,6 +17,7 @@ import structlog
 
 from darkroom_worker import ledger as answers
 from darkroom_worker import metrics
+from darkroom_worker.ending import end
 from darkroom_worker.engine import Drawing, Engine, EngineDied, EngineStopped, Progress, TaskFailed
 from darkroom_worker.ledger import Ledger, LedgerAway
 from darkroom_worker.messages import Failure, Image, Job, Timings, Verdict
@@ -201,9 +202,7 @@ class Attempt:
             return await self._fail(Failure(code=error.code, message=error.message, retryable=False, **self._where()))
         finally:
             timer.cancel()
-            beats.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beats
+            await end(beats)
 
     async def _draw_and_end(self) -> Outcome | None:
         if self._claim.attempt > 1 and await self._settle_existing():

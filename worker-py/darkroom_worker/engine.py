@@ -99,7 +99,6 @@ class Engine:
         self._inboxes: dict[str, asyncio.Queue[pipe.Frame]] = {}
         self._deaths: list[tuple[float, object]] = []
         self._killed_because = ""
-        self._stopping = False
         self._ready = asyncio.Event()
         self._turn = asyncio.Lock()  # one drawing at a time; the last one's encoding may still go on
         self.sick = ""  # why, when it died too often
@@ -114,9 +113,9 @@ class Engine:
         return self._process.pid if self._process else None
 
     async def usable(self) -> bool:
-        """Waits until the engine can draw. False when it is sick or stopping instead."""
+        """Waits until the engine can draw. False when it is sick instead."""
         while not self._ready.is_set():
-            if self.sick or self._stopping:
+            if self.sick:
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.2):
@@ -124,8 +123,8 @@ class Engine:
         return True
 
     async def run(self) -> None:
-        """Starts the child, and starts it again whenever it dies, until `stop`."""
-        while not self._stopping:
+        """Starts the child, and starts it again whenever it dies. Cancelled, it leaves no child behind."""
+        while True:
             reader = await self._start()
             try:
                 reason = await self._serve(reader)
@@ -133,13 +132,7 @@ class Engine:
                 self._ready.clear()
                 self.warm.clear()
                 await self._bury()
-            if not self._stopping:
-                await self._mourn(reason)
-
-    async def stop(self) -> None:
-        """Kills the child; `run` then ends."""
-        self._stopping = True
-        self._kill("the worker stops")
+            await self._mourn(reason)
 
     async def draw(self, job: Mapping[str, Any], attempt: int, progress: Progress) -> Drawing:
         """Draws a job (the message's fields) when its turn comes. Raises EngineDied, EngineStopped or TaskFailed."""

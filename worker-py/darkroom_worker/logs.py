@@ -9,6 +9,9 @@ import structlog
 
 
 def configure(level: str, worker: str) -> None:
+    # They tell in plain text what our own lines tell better.
+    for library in ("aio_pika", "aiormq"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(worker=worker)
     structlog.configure(
         processors=[

@@ -17,6 +17,7 @@ import pytest
 
 from darkroom_worker import engine as engines
 from darkroom_worker.catalog import Model
+from darkroom_worker.ending import end
 from darkroom_worker.engine import Drawing, Engine, EngineDied, EngineStopped, Progress, TaskFailed
 from darkroom_worker.tasks import process
 
@@ -48,8 +49,8 @@ async def _running(tmp_path: Path) -> AsyncIterator[Engine]:
     try:
         yield engine
     finally:
-        await engine.stop()
-        await asyncio.wait_for(running, 10)
+        await end(running)
+        assert engine.pid is None
 
 
 def job(number: int = 0, *, n: int = 1, steps: int = 5, **metadata: str) -> dict[str, Any]:
