@@ -21,6 +21,8 @@ import (
 	"darkroom/gateway/internal/store"
 	"darkroom/gateway/internal/treaty"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/prometheus/client_golang/prometheus"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
@@ -40,6 +42,7 @@ type Bed struct {
 	Store   *store.Store
 	Redis   *redis.Client
 	AMQP    *amqp.Channel
+	S3      *minio.Client
 	Rules   orders.Rules
 }
 
@@ -89,11 +92,12 @@ func (b *Bed) openRedis(t *testing.T, database int) {
 func (b *Bed) openStore(t *testing.T) {
 	t.Helper()
 	b.Store = must(store.Open(store.Settings{
-		Endpoint: setting(t, "S3_ENDPOINT"), AccessKey: os.Getenv("S3_ACCESS_KEY"), SecretKey: os.Getenv("S3_SECRET_KEY"), Bucket: "darkroom-" + b.Model,
+		Endpoint: setting(t, "S3_ENDPOINT"), AccessKey: os.Getenv("S3_ACCESS_KEY"), SecretKey: os.Getenv("S3_SECRET_KEY"), Bucket: b.Bucket(),
 	}, b.Decoder))(t)
 	if err := b.Store.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	b.S3 = must(minio.New(setting(t, "S3_ENDPOINT"), &minio.Options{Creds: credentials.NewStaticV4(os.Getenv("S3_ACCESS_KEY"), os.Getenv("S3_SECRET_KEY"), "")}))(t)
 	ids := must(b.Store.Jobs(t.Context(), "", 100_000))(t)
 	for _, id := range ids {
 		if err := b.Store.RemoveJob(t.Context(), id); err != nil {
@@ -128,6 +132,9 @@ func (b *Bed) openBroker(t *testing.T) {
 
 // Queue is the name of the bed's work queue.
 func (b *Bed) Queue() string { return "darkroom.jobs." + b.Model }
+
+// Bucket is of the bed alone.
+func (b *Bed) Bucket() string { return "darkroom-" + b.Model }
 
 // Message takes the next message out of the work queue; the test fails when there is none.
 func (b *Bed) Message(t *testing.T) (job.Message, amqp.Delivery) {

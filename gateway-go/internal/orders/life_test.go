@@ -1,0 +1,412 @@
+package orders_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/orders"
+	"darkroom/gateway/internal/store"
+	"darkroom/gateway/internal/testbed"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/redis/go-redis/v9"
+)
+
+// away is an S3 that nobody reaches.
+func away(t *testing.T, b *testbed.Bed) *store.Store {
+	t.Helper()
+	s, err := store.Open(store.Settings{Endpoint: "127.0.0.1:1", AccessKey: "a", SecretKey: "b", Bucket: "ccc"}, b.Decoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// succeed does a worker's part: claim, store, verdict, settle.
+func succeed(t *testing.T, b *testbed.Bed, d *orders.Desk, id string, pictures ...string) {
+	t.Helper()
+	b.Script(t, "claim", id, b.Model, "worker-1", b.Ledger.Now().UnixMilli(), 30_000)
+	r, _, err := b.Ledger.Read(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := d.VerdictOf(id, r, job.StateSucceeded, nil)
+	for i, picture := range pictures {
+		sum := sha256.Sum256([]byte(picture))
+		image := job.Image{
+			Index: i, Key: fmt.Sprintf("results/%s/%d-0a1b2c3d/%d.png", id, r.Fence, i), ContentType: "image/png", Width: 128, Height: 128,
+			SizeBytes: int64(len(picture)), SHA256: hex.EncodeToString(sum[:]), Seed: 7 + int64(i),
+		}
+		put(t, b, image.Key, picture)
+		v.Images = append(v.Images, image)
+	}
+	v.Timings = &job.Timings{WorkMS: new(int64(1500)), DenoiseMS: new(int64(900))}
+	if _, err := d.End(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func put(t *testing.T, b *testbed.Bed, key, text string) {
+	t.Helper()
+	if _, err := b.S3.PutObject(t.Context(), b.Bucket(), key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, d *orders.Desk, id string) job.Job {
+	t.Helper()
+	j, err := d.Read(t.Context(), owner, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func TestARunningJobShowsItsStepsAndItsPreview(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	fence := b.Script(t, "claim", id, b.Model, "worker-1", b.Ledger.Now().UnixMilli(), 30_000)[1]
+	b.Redis.Set(t.Context(), "preview:"+id, "jpeg", time.Minute)
+	b.Script(t, "beat", id, fence, 30_000, "denoising", 5, 20, 3)
+	j := read(t, d, id)
+	if j.Status != job.Running || *j.Stage != "denoising" || j.Progress != (job.Progress{Value: 0.25, Step: 5, Steps: 20}) || *j.Worker != "worker-1" ||
+		j.Attempt != 1 || j.StartedAt == nil || j.ETASeconds == nil || j.PreviewRevision != 3 || j.URLs.Preview == nil || j.QueuePosition != nil {
+		t.Errorf("%+v", j)
+	}
+	if jpeg, revision, err := d.Preview(t.Context(), owner, id); string(jpeg) != "jpeg" || revision != 3 || err != nil {
+		t.Errorf("%q, %d, %v", jpeg, revision, err)
+	}
+}
+
+func TestAFinishedJobShowsItsPicturesAndOutlivesAFlush(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	succeed(t, b, d, id, "one", "two")
+	before := read(t, d, id)
+	if before.Status != job.Succeeded || len(before.Outputs) != 2 || before.Outputs[1].Seed != 8 || before.Outputs[1].URL != "/v1/jobs/"+id+"/images/1" ||
+		before.Progress.Value != 1 || before.CompletedAt == nil || before.ExpiresAt == nil || before.Metrics.DenoiseMS == nil || before.Metrics.TotalMS == nil || before.RetryAfter != 0 {
+		t.Errorf("%+v", before)
+	}
+	b.Redis.FlushDB(t.Context())
+	after := read(t, d, id)
+	if after.Revision <= before.Revision {
+		t.Errorf("revision %d became %d", before.Revision, after.Revision)
+	}
+	after.Revision = before.Revision
+	if fmt.Sprint(after.Outputs, after.Effective, after.Input, after.Status, after.CreatedAt) != fmt.Sprint(before.Outputs, before.Effective, before.Input, before.Status, before.CreatedAt) {
+		t.Errorf("%+v became %+v", before, after)
+	}
+	if got := books(t, b); got.Succeeded != 1 || got.Unaccounted != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAStrangerAndAForgerAreTold404(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	for name, c := range map[string]struct{ owner, id string }{
+		"foreign": {job.Owner("key", "another"), id}, "forged": {owner, b.Keys.Mint(time.Now(), 900, "x")}, "empty": {owner, ""}, "path": {owner, "../"},
+		"long": {owner, strings.Repeat("0", 4096)},
+	} {
+		if _, err := d.Read(t.Context(), c.owner, c.id); codeOf(err) != job.NotFound {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := d.Cancel(t.Context(), c.owner, c.id); codeOf(err) != job.NotFound {
+			t.Errorf("cancel %s: %v", name, err)
+		}
+		if err := d.Delete(t.Context(), c.owner, c.id); codeOf(err) != job.NotFound {
+			t.Errorf("delete %s: %v", name, err)
+		}
+	}
+	if read(t, d, id).Status != job.Queued {
+		t.Error("a stranger moved the job")
+	}
+}
+
+func TestWhatAnIDProvesWithoutRecordAndVerdict(t *testing.T) {
+	b, d := whole(t)
+	now := b.Ledger.Now()
+	if j := read(t, d, b.Keys.Mint(now, 60, owner)); j.Status != job.Running || *j.Stage != "recovering" || j.RetryAfter <= 0 {
+		t.Errorf("before its deadline: %+v", j)
+	}
+	late := b.Keys.Mint(now.Add(-time.Minute), 1, owner)
+	for range 2 {
+		if j := read(t, d, late); j.Status != job.Failed || j.Error.Code != job.FailedStateLost || !j.Error.Retryable {
+			t.Errorf("past its deadline: %+v", j)
+		}
+	}
+	if v, found, err := b.Store.Verdict(t.Context(), late); !found || err != nil || v.State != job.StateFailed {
+		t.Errorf("the end was shown before it was written: %+v, %v, %v", v, found, err)
+	}
+	if _, err := d.Read(t.Context(), owner, b.Keys.Mint(now.Add(-2*testbed.Retention), 60, owner)); codeOf(err) != job.Gone {
+		t.Errorf("older than RETENTION: %v", err)
+	}
+	if _, err := b.Desk(b.Ledger, b.Broker, away(t, b)).Read(t.Context(), owner, b.Keys.Mint(now, 60, owner)); codeOf(err) != job.StorageUnavailable {
+		t.Errorf("S3 away is not 'no verdict': %v", err)
+	}
+}
+
+func TestADeadlineEndsTheJobWhenItIsRead(t *testing.T) {
+	b, d := whole(t)
+	request := mug()
+	request.DeadlineSeconds = new(1)
+	j, _, err := d.Submit(t.Context(), owner, request, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := d.Wait(t.Context(), owner, j.ID, 10*time.Second)
+	if err != nil || ended.Status != job.Failed || ended.Error.Code != job.FailedDeadline || ended.CompletedAt.Before(j.Deadline) {
+		t.Fatalf("%+v, %v", ended, err)
+	}
+	if got := books(t, b); got.Failed != 1 || got.InFlight != 0 || got.Unaccounted != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestACanceledJobStaysCanceled(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	for range 2 {
+		if j, err := d.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Canceled || j.Error.Code != job.FailedCanceled {
+			t.Fatalf("%+v, %v", j, err)
+		}
+	}
+	if answer := b.Script(t, "claim", id, b.Model, "worker", 1, 30_000); answer[0] != "DROP" {
+		t.Errorf("a worker was told %v", answer)
+	}
+	b.Redis.FlushDB(t.Context())
+	if j := read(t, d, id); j.Status != job.Canceled {
+		t.Errorf("after a flush: %+v", j)
+	}
+}
+
+func TestACancelAfterTheEndChangesNothing(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	succeed(t, b, d, id, "picture")
+	if j, err := d.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Succeeded {
+		t.Fatalf("%+v, %v", j, err)
+	}
+}
+
+func TestACancelOfALostRecordIsKept(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	b.Redis.FlushDB(t.Context())
+	if j, err := d.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Canceled {
+		t.Fatalf("%+v, %v", j, err)
+	}
+	b.Redis.FlushDB(t.Context())
+	if _, err := b.Desk(b.Ledger, b.Broker, away(t, b)).Cancel(t.Context(), owner, id); codeOf(err) != job.StorageUnavailable {
+		t.Errorf("with the record missing and S3 away: %v", err)
+	}
+}
+
+func TestWithS3AwayACancelIsDecidedInRedisAndSealedLater(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	without := b.Desk(b.Ledger, b.Broker, away(t, b))
+	if j, err := without.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Canceled {
+		t.Fatalf("%+v, %v", j, err)
+	}
+	if n := b.Redis.ZCard(t.Context(), "unsealed").Val(); n != 1 {
+		t.Fatalf("%d unsealed", n)
+	}
+	read(t, d, id) // a read seals lazily
+	if v, found, err := b.Store.Verdict(t.Context(), id); !found || err != nil || v.State != job.StateCanceled {
+		t.Errorf("%+v, %v, %v", v, found, err)
+	}
+	if n := b.Redis.ZCard(t.Context(), "unsealed").Val(); n != 0 {
+		t.Errorf("%d unsealed", n)
+	}
+}
+
+func TestADeletedJobIsGoneForGoodWithItsPictures(t *testing.T) {
+	b, d := whole(t)
+	live, done := submit(t, d).ID, submit(t, d).ID
+	succeed(t, b, d, done, "picture")
+	for _, id := range []string{live, done} {
+		if err := d.Delete(t.Context(), owner, id); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Read(t.Context(), owner, id); codeOf(err) != job.Gone {
+			t.Errorf("%v", err)
+		}
+		if attempts, err := b.Store.Attempts(t.Context(), id); err != nil || len(attempts) != 0 {
+			t.Errorf("%v, %v", attempts, err)
+		}
+	}
+	if answer := b.Script(t, "claim", live, b.Model, "worker", 1, 30_000); answer[0] != "DROP" {
+		t.Errorf("a worker was told %v", answer)
+	}
+	if got := books(t, b); got.Accepted != 2 || got.Expired != 2 || got.Unaccounted != 0 {
+		t.Errorf("%+v", got)
+	}
+	b.Redis.FlushDB(t.Context())
+	if _, err := d.Read(t.Context(), owner, done); codeOf(err) != job.Gone {
+		t.Errorf("after a flush: %v", err)
+	}
+}
+
+func TestADeleteWithS3AwayIsFinishedLater(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	succeed(t, b, d, id, "picture")
+	without := b.Desk(b.Ledger, b.Broker, away(t, b))
+	if err := without.Delete(t.Context(), owner, id); codeOf(err) != job.StorageUnavailable {
+		t.Fatal(err)
+	}
+	if _, err := without.Read(t.Context(), owner, id); codeOf(err) != job.Gone {
+		t.Errorf("%v", err)
+	}
+	due, err := b.Ledger.Due(t.Context(), "gc", b.Ledger.Now(), 10)
+	if err != nil || len(due) != 1 {
+		t.Errorf("the janitor is told of %v, %v", due, err)
+	}
+}
+
+func TestTheListIsNewestFirstInPagesAndMineAlone(t *testing.T) {
+	b, d := whole(t)
+	var ids []string
+	for range 5 {
+		ids = append(ids, submit(t, d).ID)
+	}
+	if _, _, err := d.Submit(t.Context(), job.Owner("key", "another"), mug(), ""); err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	cursor := ""
+	for page := range 3 {
+		p, err := d.List(t.Context(), owner, cursor, 2)
+		if err != nil || p.Total != 5 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		for _, j := range p.Jobs {
+			listed = append(listed, j.ID)
+		}
+		if cursor = p.Next; (cursor == "") != (page == 2) {
+			t.Fatalf("page %d says next is %q", page, cursor)
+		}
+	}
+	for i, id := range listed {
+		if i > 0 && id > listed[i-1] && id[:10] != listed[i-1][:10] {
+			t.Errorf("%v is not newest first", listed)
+		}
+		if !strings.Contains(strings.Join(ids, " "), id) {
+			t.Errorf("%s is not mine", id)
+		}
+	}
+	if len(listed) != 5 {
+		t.Errorf("%d listed", len(listed))
+	}
+	if _, err := d.List(t.Context(), owner, b.Keys.Mint(time.Now(), 1, "another"), 2); codeOf(err) != job.InvalidRequest {
+		t.Errorf("a foreign cursor: %v", err)
+	}
+}
+
+func TestAnImageIsReadFromAnyOffsetAndNeverWrong(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	picture := strings.Repeat("picture ", 50_000)
+	succeed(t, b, d, id, picture)
+	image, err := d.Image(t.Context(), owner, id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, err := image.Seek(0, io.SeekEnd); err != nil || end != image.SizeBytes {
+		t.Fatalf("%d, %v", end, err)
+	}
+	for _, offset := range []int64{0, 5, 399_999} {
+		if _, err := image.Seek(offset, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(image)
+		if err != nil || string(got) != picture[offset:] {
+			t.Fatalf("from %d: %d bytes, %v", offset, len(got), err)
+		}
+	}
+	if err := image.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Image(t.Context(), owner, id, 1); codeOf(err) != job.NotFound {
+		t.Errorf("image 1: %v", err)
+	}
+	key := keyOf(t, b, id)
+	put(t, b, key, strings.Repeat("pictore ", 50_000))
+	if _, err := d.Image(t.Context(), owner, id, 0); codeOf(err) != job.ResultLost {
+		t.Errorf("altered: %v", err)
+	}
+	if err := b.S3.RemoveObject(t.Context(), b.Bucket(), key, minio.RemoveObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Image(t.Context(), owner, id, 0); codeOf(err) != job.ResultLost {
+		t.Errorf("removed: %v", err)
+	}
+	if _, err := b.Desk(b.Ledger, b.Broker, away(t, b)).Image(t.Context(), owner, id, 0); codeOf(err) != job.StorageUnavailable {
+		t.Errorf("S3 away: %v", err)
+	}
+}
+
+func keyOf(t *testing.T, b *testbed.Bed, id string) string {
+	t.Helper()
+	v, _, err := b.Store.Verdict(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.Images[0].Key
+}
+
+func TestWaitEndsWithTheJobOrWithItsTime(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	if j, err := d.Wait(t.Context(), owner, id, 200*time.Millisecond); err != nil || j.Status != job.Queued {
+		t.Fatalf("%+v, %v", j, err)
+	}
+	ended := make(chan job.Job)
+	go func() {
+		j, err := d.Wait(context.Background(), owner, id, time.Minute)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- j
+	}()
+	succeed(t, b, d, id, "picture")
+	if j := <-ended; j.Status != job.Succeeded {
+		t.Fatalf("%+v", j)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.Wait(ctx, owner, submit(t, d).ID, time.Minute); !errors.Is(err, context.Canceled) && codeOf(err) != job.LedgerUnavailable {
+		t.Errorf("a client that left: %v", err)
+	}
+}
+
+func TestModelsShowTheirWorkersLineAndPace(t *testing.T) {
+	b, d := whole(t)
+	now := b.Ledger.Now().UnixMilli()
+	b.Redis.Set(t.Context(), "worker:w1", fmt.Sprintf(`{"name":"w1","version":"1","models":[%q],"warm":[%q],"held":[],"state":"ready","started_at":%d,"at":%d}`, b.Model, b.Model, now, now), time.Minute)
+	b.Redis.ZAdd(t.Context(), "workers", redis.Z{Score: float64(now), Member: "w1"}, redis.Z{Score: float64(now - 60_000), Member: "dead"})
+	first := submit(t, d).ID
+	succeed(t, b, d, first, "picture")
+	d = b.Desk(b.Ledger, b.Broker, b.Store) // one that has not looked yet
+	j := submit(t, d)
+	if j.ETASeconds == nil || *j.ETASeconds != 1.5 || *j.QueuePosition != 1 || *j.WaitingFor != "It is about to start." || j.RetryAfter != 0.5 {
+		t.Errorf("%+v", j)
+	}
+	models, err := d.Models(t.Context())
+	if err != nil || models[0].ID != b.Model || models[0].Workers != 1 || models[0].Warm != 1 || *models[0].SecondsPerJob != 1.5 {
+		t.Errorf("%+v, %v", models, err)
+	}
+	status, err := d.Status(t.Context())
+	if err != nil || len(status.Workers) != 1 || status.Workers[0].Name != "w1" || status.Ledger.Accepted != 2 || status.Ledger.Unaccounted != 0 {
+		t.Errorf("%+v, %v", status, err)
+	}
+}
