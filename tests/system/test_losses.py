@@ -1,0 +1,139 @@
+"""A store forgets, a queue disappears, S3 is away: nothing that was accepted is lost by it."""
+
+import time
+
+import pytest
+
+from system.books import Books
+from system.broker import Broker
+from system.client import Client, lasting
+from system.stack import QUEUE_LIMIT, Stack
+from system.wait import until
+
+
+def occupy(client: Client, stack: Stack, seconds: float) -> list[str]:
+    """One running job on every worker."""
+    jobs = [client.accepted(**lasting(seconds)) for _ in stack.workers]
+    for job in jobs:
+        client.running(job)
+    return jobs
+
+
+@pytest.mark.timeout(150)
+def test_an_emptied_redis_loses_no_job_and_changes_no_answer(stack: Stack, client: Client, books: Books) -> None:
+    finished = {job: client.succeeded(job) for job in [client.accepted(seed=number) for number in range(3)]}
+    running = occupy(client, stack, 4)
+    queued = [client.accepted(**lasting(0.3)) for _ in range(8)]
+    canceled = [client.accepted() for _ in range(2)]
+    for job in canceled:
+        assert client.cancel(job).json()["status"] == "canceled"
+
+    books.redis.flushall()
+
+    for job in (*running, *queued):
+        client.succeeded(job, 60)
+    for job, before in finished.items():
+        after = client.succeeded(job)
+        assert after["outputs"] == before["outputs"]
+    for job in canceled:
+        assert client.ended(job)["status"] == "canceled"
+        assert books.objects(job) == [f"results/{job}/verdict.json"]
+    assert books.unaccounted() == 0
+
+
+@pytest.mark.timeout(200)
+def test_a_deleted_queue_is_declared_and_filled_again(
+    stack: Stack, client: Client, books: Books, broker: Broker
+) -> None:
+    busy = occupy(client, stack, 8)
+    lost = [client.accepted(model="spare") for _ in range(10)]
+    broker.delete("darkroom.jobs.spare")
+    for job in busy:
+        client.succeeded(job, 30)
+    for job in lost:
+        client.succeeded(job, 100)
+    assert broker.exists("darkroom.jobs.spare")
+    assert books.unaccounted() == 0
+
+
+@pytest.mark.timeout(150)
+def test_pictures_wait_for_an_s3_that_is_away(stack: Stack, client: Client) -> None:
+    drawn = client.accepted(**lasting(1))
+    client.running(drawn)
+    with stack.proxy.away("s3"):
+        until(lambda: (client.poll(drawn) or {}).get("stage") == "uploading", 15, "it has been drawn and waits for S3")
+        end = time.monotonic() + 18
+        until(lambda: time.monotonic() > end or client.job(drawn)["status"] != "running", 20, "S3 stays away")
+        assert client.job(drawn)["status"] == "running"
+    assert client.succeeded(drawn, 40)["attempt"] == 1, "it is not drawn again"
+
+
+@pytest.mark.timeout(120)
+def test_a_cancel_while_s3_is_away_counts_and_is_sealed_later(stack: Stack, client: Client, books: Books) -> None:
+    busy = occupy(client, stack, 20)
+    job = client.accepted()
+    with stack.proxy.away("s3"):
+        assert client.cancel(job).json()["status"] == "canceled"
+        assert books.redis.zscore("unsealed", job) is not None
+    until(lambda: (books.verdict(job) or {}).get("state") == "canceled", 30, "the sealer writes the verdict")
+    until(lambda: books.redis.zscore("unsealed", job) is None, 10, "it is sealed")
+    for other in busy:
+        client.cancel(other)
+    assert client.job(job)["status"] == "canceled"
+
+
+def test_a_deadline_holds_behind_a_full_queue(stack: Stack, client: Client) -> None:
+    busy = occupy(client, stack, 30)
+    waiting = [client.accepted() for _ in range(QUEUE_LIMIT - 1)]
+    job = client.accepted(deadline_seconds=1)
+    refused = client.submit()
+    assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+    assert int(refused.headers["Retry-After"]) >= 1
+    ended = client.ended(job, 6)
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "deadline")
+    for other in (*waiting, *busy):
+        assert client.cancel(other).json()["status"] == "canceled"
+
+
+def test_a_running_job_past_its_deadline_is_stopped(client: Client, books: Books) -> None:
+    job = client.accepted(**lasting(30), deadline_seconds=2)
+    worker = client.running(job)["worker"]
+    ended = client.ended(job, 8)
+    assert (ended["status"], ended["error"]["code"], ended["error"]["retryable"]) == ("failed", "deadline", True)
+    until(lambda: job not in books.held(worker), 5, "the worker lets go of it")
+
+
+@pytest.mark.timeout(90)
+def test_a_broker_that_is_away_is_a_503_and_nothing_runs(stack: Stack, client: Client, books: Books) -> None:
+    client.accepted()
+    before = set(books.redis.keys("job:*"))
+    with stack.proxy.away("rabbitmq"):
+        answer = client.submit()
+        assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+    stack.until_ready()
+    for key in set(books.redis.keys("job:*")) - before:
+        assert books.record(key.removeprefix("job:"))["state"] in ("abandoned", "tombstone")
+
+
+def test_a_redis_that_is_away_is_a_503(stack: Stack, client: Client) -> None:
+    job = client.accepted()
+    with stack.proxy.away("redis"):
+        assert client.submit().json()["code"] == "ledger_unavailable"
+        answer = client.request("GET", f"/v1/jobs/{job}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+    stack.until_ready()
+    client.succeeded(job)
+
+
+def test_a_damaged_picture_is_never_served(client: Client, books: Books) -> None:
+    job = client.accepted(n=2)
+    outputs = client.succeeded(job)["outputs"]
+    pictures = [name for name in books.objects(job) if not name.endswith("verdict.json")]
+    books.put_object(pictures[0], b"not a picture")
+    books.remove_object(pictures[1])
+    for output in outputs:
+        answer = client.request("GET", output["url"])
+        assert (answer.status_code, answer.json()["code"]) == (410, "result_lost")
+    assert client.job(job)["status"] == "succeeded"
