@@ -1,12 +1,17 @@
-"""A real Chromium in front of a running stack. STUDIO_URL names the page's address; without it, http://127.0.0.1:8080."""
+"""A real Chromium in front of a whole Darkroom of its own, with the shipped catalogue and the simulated model at work."""
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
+from system.stack import ROOT, Stack
+
+OFFSET = int(os.environ.get("TEST_PORT_OFFSET", "3000")) + 200
 DESKTOP = {"width": 1440, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 
@@ -14,8 +19,20 @@ NewTab = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def studio_url() -> str:
-    return os.environ.get("STUDIO_URL", "http://127.0.0.1:8080")
+def studio_url() -> Iterator[str]:
+    """STUDIO_URL names a stack that runs already, in test mode; without it one is brought up for these tests."""
+    if given := os.environ.get("STUDIO_URL"):
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="darkroom-browser-") as folder:
+        catalogue = str(ROOT / "deploy" / "models.yaml")
+        stack = Stack(Path(folder), OFFSET, gateways=1, workers=1, MODELS_FILE=catalogue, WORKER_MODELS="simulated")
+        try:
+            stack.up()
+            stack.until_ready()
+            yield stack.gateways[0]
+        finally:
+            stack.down()
 
 
 @pytest.fixture(scope="session")

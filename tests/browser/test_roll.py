@@ -61,7 +61,7 @@ def test_two_picked_pictures_are_compared_by_what_differs(tab: Page) -> None:
     tab.get_by_role("button", name="Compare").click()
     expect(tab.locator(".two img")).to_have_count(2)
     expect(tab.locator(".differ")).to_contain_text("a red mug")
-    expect(tab.locator(".differ tr", has_text="The same in both")).to_contain_text("512 × 512")
+    expect(tab.locator(".differ tr", has_text="The same in both")).to_contain_text("512 × 512")  # noqa: RUF001
 
 
 def test_nobody_sees_the_pictures_of_somebody_else(tab: Page, new_tab: NewTab) -> None:

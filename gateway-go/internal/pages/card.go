@@ -32,14 +32,14 @@ type card struct {
 
 	CanCancel, CanVary, CanReuse, CanPick, CanDelete, CanClear bool
 	Again                                                      string // the words of the button, "" for none
-	SaveURL, SaveName                                          string
+	SaveURL                                                    string
 }
 
 type picture struct {
-	Src, Href, Name, Alt string
-	Width, Height        int // as shown: three times the picture's own pixels at most
-	Number               int
-	Seed                 int64
+	Src, Href, Alt string
+	Width, Height  int // as shown: three times the picture's own pixels at most
+	Number         int
+	Seed           int64
 }
 
 type bar struct {
@@ -211,7 +211,7 @@ func (c *card) succeeded(j job.Job, models catalogue) {
 		c.Frame, c.Proofs = "contact", true
 	}
 	if len(c.Pictures) == 1 {
-		c.SaveURL, c.SaveName = c.Pictures[0].Src, c.Pictures[0].Name
+		c.SaveURL = c.Pictures[0].Src
 	}
 	c.done(j)
 	if total := j.Metrics.TotalMS; total != nil {
@@ -290,11 +290,9 @@ func picturesOf(j job.Job, words string) []picture {
 		if len(j.Outputs) > 1 {
 			alt = fmt.Sprintf("%s, picture %d of %d", words, i+1, len(j.Outputs))
 		}
-		_, ext, _ := strings.Cut(output.ContentType, "/")
 		pictures = append(pictures, picture{
 			Src: output.URL, Alt: alt, Number: i + 1, Seed: output.Seed,
 			Width: enlarge * output.Width, Height: enlarge * output.Height,
-			Name: fmt.Sprintf("%s-%d.%s", slug(words), output.Seed, strings.Replace(ext, "jpeg", "jpg", 1)),
 		})
 	}
 	return pictures

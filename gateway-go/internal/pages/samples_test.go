@@ -131,8 +131,12 @@ func sampleJobs() map[string]job.Job {
 		j.QueuePosition, j.ETASeconds = ref(1), ref(3.6)
 		j.WaitingFor = ref("Worker 1 is finishing the picture before yours.")
 	})
-	edit("no worker", func(j *job.Job) { j.Model, j.QueuePosition, j.WaitingFor = "lonely", ref(1), ref("No worker has Lonely right now. It starts as soon as one is back.") })
-	edit("retry", func(j *job.Job) { j.Attempt, j.WaitingFor = 1, ref("The worker ran into trouble. This will be try 2 of 3.") })
+	edit("no worker", func(j *job.Job) {
+		j.Model, j.QueuePosition, j.WaitingFor = "lonely", ref(1), ref("No worker has Lonely right now. It starts as soon as one is back.")
+	})
+	edit("retry", func(j *job.Job) {
+		j.Attempt, j.WaitingFor = 1, ref("The worker ran into trouble. This will be try 2 of 3.")
+	})
 	edit("running", func(j *job.Job) {
 		j.ETASeconds, j.PreviewRevision, j.URLs.Preview = ref(0.9), 7, ref("/v1/jobs/"+j.ID+"/preview")
 	})

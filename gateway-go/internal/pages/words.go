@@ -122,23 +122,3 @@ func capital(s string) string {
 	}
 	return string(r)
 }
-
-// slug makes a file name of the user's words: letters and digits, at most 40 characters.
-func slug(words string) string {
-	var name strings.Builder
-	for _, r := range strings.ToLower(words) {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			name.WriteRune(r)
-		case name.Len() > 0 && !strings.HasSuffix(name.String(), "-"):
-			name.WriteByte('-')
-		}
-		if name.Len() >= 40 {
-			break
-		}
-	}
-	if trimmed := strings.Trim(name.String(), "-"); trimmed != "" {
-		return trimmed
-	}
-	return "picture"
-}
