@@ -9,7 +9,10 @@ require (
 	github.com/PuerkitoBio/goquery v1.13.0
 )
 
-require github.com/andybalholm/cascadia v1.3.4 // indirect
+require (
+	github.com/andybalholm/cascadia v1.3.4 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
+)
 
 require (
 	darkroom/web v0.0.0
