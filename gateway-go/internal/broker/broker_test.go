@@ -26,6 +26,7 @@ func connect(t *testing.T, model string) (*Broker, *amqp.Channel) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	topology.DeadQueue.Name += "." + model // every test hears of all dead letters, and takes them from nobody
 	b := New(url, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -45,6 +46,7 @@ func connect(t *testing.T, model string) (*Broker, *amqp.Channel) {
 	}
 	t.Cleanup(func() {
 		_, _ = ch.QueueDelete(topology.workQueue(model), false, false, false)
+		_, _ = ch.QueueDelete(topology.DeadQueue.Name, false, false, false)
 		cancel()
 		<-done
 		_ = conn.Close()

@@ -110,6 +110,7 @@ func (b *Bed) openBroker(t *testing.T) {
 	t.Helper()
 	address := setting(t, "RABBITMQ_URL")
 	topology := must(broker.ReadTopology([]string{b.Model}))(t)
+	topology.DeadQueue.Name += "." + b.Model // every test hears of all dead letters, and takes them from nobody
 	b.Broker = broker.New(address, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -124,6 +125,7 @@ func (b *Bed) openBroker(t *testing.T) {
 	must(b.AMQP.QueuePurge(b.Queue(), false))(t)
 	t.Cleanup(func() {
 		_, _ = b.AMQP.QueueDelete(b.Queue(), false, false, false)
+		_, _ = b.AMQP.QueueDelete(topology.DeadQueue.Name, false, false, false)
 		cancel()
 		<-done
 		_ = conn.Close()

@@ -1,0 +1,149 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"darkroom/gateway/internal/job"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// server is a Redis of this test alone, so that it can be misconfigured and killed.
+type server struct {
+	socket string
+	raw    *redis.Client
+	kill   func()
+}
+
+func start(t *testing.T, options ...string) *server {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	command := exec.Command(binary, append([]string{"--port", "0", "--unixsocket", socket, "--save", "", "--dir", t.TempDir()}, options...)...) //nolint:gosec // a test's own server
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{socket: socket, raw: redis.NewClient(&redis.Options{Network: "unix", Addr: socket})}
+	s.kill = func() { _, _ = command.Process.Kill(), command.Wait() }
+	t.Cleanup(func() { s.kill(); _ = s.raw.Close() })
+	for s.raw.Ping(t.Context()).Err() != nil {
+		if t.Context().Err() != nil {
+			t.Fatal("redis-server does not answer")
+		}
+	}
+	return s
+}
+
+func (s *server) open(t *testing.T) *Ledger {
+	t.Helper()
+	l, err := Open("unix://"+s.socket, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func submission(l *Ledger, id string) Submission {
+	now := l.Now().UnixMilli()
+	return Submission{BodyHash: "b", QueueLimit: 10, Message: job.Message{
+		Version: 1, ID: id, Owner: strings.Repeat("a", 32), Model: "m", Task: "simulated", Spec: job.Spec{Prompt: "x"}, Input: []byte(`{}`),
+		Warnings: []string{}, Metadata: map[string]string{}, CreatedAt: now, Deadline: now + 60_000, MaxAttempts: 3,
+	}}
+}
+
+func TestAnEvictionPolicyIsRefusedAtTheStart(t *testing.T) {
+	l := start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru").open(t)
+	if err := l.Check(t.Context()); !errors.Is(err, job.ErrMisconfigured) || !strings.Contains(err.Error(), "allkeys-lru") {
+		t.Fatal(err)
+	}
+}
+
+func TestAFlushOfTheScriptsIsNotNoticed(t *testing.T) {
+	s := start(t)
+	l := s.open(t)
+	for _, id := range []string{"one", "two"} {
+		if answer, err := l.Submit(t.Context(), submission(l, id)); err != nil || answer.Word != Created {
+			t.Fatal(answer, err)
+		}
+		s.raw.ScriptFlush(t.Context())
+	}
+}
+
+func TestARefusalOfRedisMeansThatTheScriptDidNotRun(t *testing.T) {
+	s := start(t)
+	l := s.open(t)
+	s.raw.ConfigSet(t.Context(), "maxmemory", "1mb")
+	s.raw.ConfigSet(t.Context(), "maxmemory-policy", "noeviction")
+	for i := range 100 {
+		if s.raw.Set(t.Context(), strings.Repeat("x", i+1), strings.Repeat("y", 100_000), 0).Err() != nil {
+			break
+		}
+	}
+	if _, err := l.Submit(t.Context(), submission(l, "one")); !errors.Is(err, job.ErrAway) {
+		t.Fatalf("out of memory: %v", err)
+	}
+	if n := s.raw.Exists(t.Context(), "job:one", "queued:m", "outbox").Val(); n != 0 {
+		t.Errorf("%d keys were written", n)
+	}
+}
+
+func TestAServerThatIsGoneIsAwayAndAReplyThatIsLostIsNot(t *testing.T) {
+	s := start(t)
+	l := s.open(t)
+	if _, err := l.Submit(t.Context(), submission(l, "one")); err != nil {
+		t.Fatal(err)
+	}
+	s.raw.ClientPause(t.Context(), 10*time.Second)
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := l.Submit(soon, submission(l, "two")); err == nil || errors.Is(err, job.ErrAway) {
+		t.Errorf("a reply that did not come: %v", err)
+	}
+	s.kill()
+	for i := range 3 {
+		if _, err := l.Submit(t.Context(), submission(l, "three")); err == nil || i > 0 && !errors.Is(err, job.ErrAway) {
+			t.Errorf("a server that is gone: %v", err)
+		}
+	}
+}
+
+func TestTheClockIsSetByTheScriptThatFindsItWrong(t *testing.T) {
+	l := start(t).open(t)
+	l.clock.set(time.Now().Add(-time.Hour))
+	if answer, err := l.Submit(t.Context(), submission(l, "one")); err != nil || answer.Word != Clock {
+		t.Fatal(answer, err)
+	}
+	if off := time.Since(l.Now()).Abs(); off > time.Second {
+		t.Fatalf("still off by %v", off)
+	}
+	if answer, err := l.Submit(t.Context(), submission(l, "two")); err != nil || answer.Word != Created {
+		t.Fatal(answer, err)
+	}
+}
+
+func TestTheMarkIsTheLatestStampClaimedLongEnoughAgo(t *testing.T) {
+	s := start(t)
+	l := s.open(t)
+	now := time.UnixMilli(1_800_000_000_000)
+	bucket := now.UnixMilli() / markBucketMS
+	s.raw.HSet(t.Context(), "mark:m", "old", 5, bucket-8, 80, bucket-7, 70, bucket-5, 999)
+	for before, want := range map[time.Duration]int64{-30 * time.Second: 80, -42 * time.Second: 5, 0: 999} {
+		if got, err := l.Mark(t.Context(), "m", now.Add(before)); err != nil || got != want {
+			t.Errorf("before %v: %d, %v, want %d", before, got, err, want)
+		}
+	}
+}
