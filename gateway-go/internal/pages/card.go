@@ -52,7 +52,7 @@ const enlarge = 3
 
 // newCard shows j. It asks nobody: all that it says is in the job and the catalogue.
 func newCard(j job.Job, models catalogue) card {
-	c := card{ID: j.ID, Words: wordsOf(j), Simulated: j.Simulated, Left: &line{}}
+	c := card{ID: j.ID, Words: wordsOf(j), Left: &line{}}
 	if c.Words == "" {
 		c.Words, c.Wordless = "Words and settings follow", true
 	}
@@ -78,6 +78,7 @@ func newCard(j job.Job, models catalogue) card {
 	} else {
 		c.Still = len(c.Pictures) == 0
 	}
+	c.Simulated = j.Simulated && len(c.Pictures) > 0
 	return c
 }
 
@@ -222,7 +223,7 @@ func (c *card) succeeded(j job.Job, models catalogue) {
 	}
 	c.RightWide = models.name(j.Model)
 	if n := len(c.Pictures); n > 1 {
-		c.Right = fmt.Sprintf("%d · seeds %d–%d", n, c.Pictures[0].Seed, c.Pictures[n-1].Seed)
+		c.Right = fmt.Sprintf("%d · seeds %s", n, span(c.Pictures[0].Seed, c.Pictures[n-1].Seed))
 		return
 	}
 	c.Right = fmt.Sprintf("%d steps · seed %d", j.Effective.Steps, j.Effective.Seed)

@@ -37,7 +37,7 @@ func (s *Studio) layout(ctx context.Context, title, way string) layout {
 func newStrip(status job.ServiceStatus) strip {
 	line := strip{Workers: len(status.Workers)}
 	for _, worker := range status.Workers {
-		line.Lit = line.Lit || worker.State == "busy" || worker.Loading != nil
+		line.Lit = line.Lit || atWork(worker)
 	}
 	var warm []string
 	for _, model := range status.Models {
@@ -54,6 +54,11 @@ func newStrip(status job.ServiceStatus) strip {
 		line.Warm = strings.Join(warm[:len(warm)-1], ", ") + " and " + warm[len(warm)-1] + " are warm"
 	}
 	return line
+}
+
+// atWork reports whether a worker is developing or loading. A heartbeat that was written at a delivery still says ready, and names what it holds.
+func atWork(worker job.Worker) bool {
+	return worker.State == "busy" || worker.Loading != nil || worker.State == "ready" && worker.Held > 0
 }
 
 func (s *Studio) pollStrip(w http.ResponseWriter, r *http.Request, _ string) error {

@@ -135,9 +135,13 @@ func settingsOf(j job.Job, models catalogue) []setting {
 	}
 	spec, request := j.Effective, requestOf(j)
 	var rows []setting
-	if request.Preset != nil {
-		name := *request.Preset
-		for _, preset := range models.find(j.Model).Presets {
+	if request.Product != nil {
+		model := models.find(j.Model)
+		name := model.Defaults.Preset
+		if request.Preset != nil {
+			name = *request.Preset
+		}
+		for _, preset := range model.Presets {
 			if preset.ID == name {
 				name = preset.Name
 			}
@@ -152,7 +156,7 @@ func settingsOf(j job.Job, models catalogue) []setting {
 	}
 	seed := fmt.Sprint(spec.Seed)
 	if spec.N > 1 {
-		seed += fmt.Sprintf("–%d", spec.Seed+int64(spec.N)-1)
+		seed = span(spec.Seed, spec.Seed+int64(spec.N)-1)
 	}
 	if j.SeedDrawn {
 		seed += ", drawn for you"

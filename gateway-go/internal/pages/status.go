@@ -90,7 +90,7 @@ func newWorkerRow(worker job.Worker, models catalogue, now time.Time) workerRow 
 		if left := float64(worker.Loading.ExpectedMS)/1000 - now.Sub(worker.Loading.Since).Seconds(); worker.Loading.ExpectedMS > 0 && left > 0 {
 			row.Doing += ", about " + about(left) + " left"
 		}
-	case worker.State == "busy":
+	case atWork(worker):
 		row.Lit, row.Doing = true, doing(worker.Stage)
 	case worker.State == "draining":
 		row.Quiet, row.Doing = true, "Draining: takes no new pictures"

@@ -88,6 +88,15 @@ func plural(n int, one, many string) string {
 	return thousands(int64(n)) + " " + many
 }
 
+// span writes a range of seeds; of long ones the end shows its last two digits only, where the rest is the same.
+func span(first, last int64) string {
+	from, to := strconv.FormatInt(first, 10), strconv.FormatInt(last, 10)
+	if cut := len(to) - 2; cut > 3 && len(from) == len(to) && from[:cut] == to[:cut] {
+		to = to[cut:]
+	}
+	return from + "–" + to
+}
+
 func thousands(n int64) string {
 	if n < 0 {
 		return "−" + thousands(-n)
