@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -109,10 +110,9 @@ func serve(stopping context.Context) error {
 	if err != nil {
 		return fmt.Errorf("openapi.yaml: %w", err)
 	}
-	json := &api.API{Desk: desk, Owner: gate, Contract: contract, Stopping: stopping}
-	studio := &pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, Log: log}
-	public, err := server.Public(json, studio, limits, proxies, metrics, log)
-	if err != nil {
+	mux := http.NewServeMux()
+	(&api.API{Desk: desk, Owner: gate, Contract: contract, Stopping: stopping}).Register(mux)
+	if err := (&pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, Log: log}).Register(mux); err != nil {
 		return err
 	}
 
@@ -131,7 +131,7 @@ func serve(stopping context.Context) error {
 		stop()
 	})
 	err = server.Run(stopping, settings.Grace, log,
-		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: public},
+		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: server.Public(mux, limits, proxies, metrics, log)},
 		server.Listener{Key: "GATEWAY_ADMIN_ADDR", Address: settings.AdminAddr, Handler: server.Admin(health, metrics)})
 	stop()
 	finish()

@@ -40,13 +40,13 @@ func addKey(t *testing.T, gate *Gate, file string) (key, id string) {
 // lookAgain makes the next look-up read the file if it has changed, as a second later.
 func lookAgain(gate *Gate) { gate.Keys.looked = time.Time{} }
 
-func ask(gate *Gate, change func(*http.Request)) (owner string, err error, cookies []*http.Cookie) { //nolint:revive // the cookies are beside the point
+func ask(gate *Gate, change func(*http.Request)) (owner string, cookies []*http.Cookie, err error) {
 	recorder, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/jobs", nil)
 	if change != nil {
 		change(request)
 	}
 	owner, err = gate.Owner(recorder, request)
-	return owner, err, recorder.Result().Cookies()
+	return owner, recorder.Result().Cookies(), err
 }
 
 func withKey(keys ...string) func(*http.Request) {
@@ -67,14 +67,14 @@ func withCookies(cookies []*http.Cookie) func(*http.Request) {
 
 func TestACallerWithoutACredentialGetsACookieThatNamesTheSameOwnerAgain(t *testing.T) {
 	gate, _ := newGate(t, true)
-	owner, err, cookies := ask(gate, nil)
+	owner, cookies, err := ask(gate, nil)
 	if err != nil || len(cookies) != 1 {
 		t.Fatalf("got %v, %d cookies", err, len(cookies))
 	}
 	if c := cookies[0]; !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure || c.MaxAge != 365*24*3600 || c.Path != "/" {
 		t.Errorf("the cookie is %+v", c)
 	}
-	again, err, fresh := ask(gate, withCookies(cookies))
+	again, fresh, err := ask(gate, withCookies(cookies))
 	if err != nil || again != owner || len(fresh) != 0 {
 		t.Errorf("got %s, %v and %d cookies, want %s", again, err, len(fresh), owner)
 	}
@@ -85,16 +85,16 @@ func TestACallerWithoutACredentialGetsACookieThatNamesTheSameOwnerAgain(t *testi
 
 func TestACookieOfAnotherHandNamesNobody(t *testing.T) {
 	gate, _ := newGate(t, true)
-	owner, _, cookies := ask(gate, nil)
+	owner, cookies, _ := ask(gate, nil)
 	value := cookies[0].Value
 	otherKeys, _ := job.ParseKeys(strings.Repeat("0b", 32))
 	elsewhere := &Gate{Keys: gate.Keys, Cookies: NewCookies(otherKeys, false, nil), Anonymous: true}
-	_, _, foreign := ask(elsewhere, nil)
+	_, foreign, _ := ask(elsewhere, nil)
 	for name, forged := range map[string]string{
 		"a bit flipped in the name": flip(value, 0), "a bit flipped in the signature": flip(value, len(value)-1),
 		"no signature": value[:strings.LastIndexByte(value, '.')], "empty": "", "dots": "..", "of another gateway": foreign[0].Value,
 	} {
-		got, err, fresh := ask(gate, withCookies([]*http.Cookie{{Name: CookieName, Value: forged}}))
+		got, fresh, err := ask(gate, withCookies([]*http.Cookie{{Name: CookieName, Value: forged}}))
 		if err != nil || got == owner || len(fresh) != 1 {
 			t.Errorf("%s: got %s, %v, %d cookies", name, got, err, len(fresh))
 		}
@@ -119,11 +119,11 @@ func TestACookieIsRenewedAfterAMonthAndForgottenAfterAYear(t *testing.T) {
 		gate.Cookies.give(recorder, httptest.NewRequest(http.MethodGet, "/", nil), random, time.Now().Add(-age))
 		return recorder.Result().Cookies()
 	}
-	owner, _, fresh := ask(gate, withCookies(issue(31*24*time.Hour)))
+	owner, fresh, _ := ask(gate, withCookies(issue(31*24*time.Hour)))
 	if owner != job.Owner("cookie", random) || len(fresh) != 1 {
 		t.Errorf("after a month: %s, %d new cookies", owner, len(fresh))
 	}
-	if renewed, _, again := ask(gate, withCookies(fresh)); renewed != owner || len(again) != 0 {
+	if renewed, again, _ := ask(gate, withCookies(fresh)); renewed != owner || len(again) != 0 {
 		t.Error("the renewed cookie names somebody else, or is renewed at once")
 	}
 	if owner, _, _ := ask(gate, withCookies(issue(366*24*time.Hour))); owner == job.Owner("cookie", random) {
@@ -134,17 +134,17 @@ func TestACookieIsRenewedAfterAMonthAndForgottenAfterAYear(t *testing.T) {
 func TestTheCookieIsForHTTPSAloneWhenThePageIs(t *testing.T) {
 	gate, _ := newGate(t, true)
 	gate.Cookies.proxies = ParseProxies([]string{"192.0.2.1"}) // where httptest's requests come from
-	_, _, cookies := ask(gate, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
+	_, cookies, _ := ask(gate, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
 	if !cookies[0].Secure {
 		t.Error("https through a trusted proxy gave a cookie for http")
 	}
 	gate.Cookies.proxies = nil
-	_, _, cookies = ask(gate, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
+	_, cookies, _ = ask(gate, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
 	if cookies[0].Secure {
 		t.Error("a header of a stranger was believed")
 	}
 	gate.Cookies.secure = true
-	if _, _, cookies = ask(gate, nil); !cookies[0].Secure {
+	if _, cookies, _ = ask(gate, nil); !cookies[0].Secure {
 		t.Error("a service published by https gave a cookie for http")
 	}
 }
@@ -152,7 +152,7 @@ func TestTheCookieIsForHTTPSAloneWhenThePageIs(t *testing.T) {
 func TestAKeyNamesItsOwnerUntilItIsRevoked(t *testing.T) {
 	gate, file := newGate(t, false)
 	key, id := addKey(t, gate, file)
-	owner, err, cookies := ask(gate, withKey(key))
+	owner, cookies, err := ask(gate, withKey(key))
 	if err != nil || owner != job.Owner("key", id) || len(cookies) != 0 {
 		t.Fatalf("got %s, %v, %d cookies", owner, err, len(cookies))
 	}
@@ -161,10 +161,10 @@ func TestAKeyNamesItsOwnerUntilItIsRevoked(t *testing.T) {
 		t.Fatal(err)
 	}
 	lookAgain(gate)
-	if _, err, _ := ask(gate, withKey(key)); !unauthorized(err) {
+	if _, _, err := ask(gate, withKey(key)); !unauthorized(err) {
 		t.Errorf("a revoked key: %v", err)
 	}
-	if _, err, _ := ask(gate, withKey(second)); err != nil {
+	if _, _, err := ask(gate, withKey(second)); err != nil {
 		t.Errorf("the other key: %v", err)
 	}
 	if err := RevokeKey(file, id); !errors.Is(err, ErrNoSuchKey) {
@@ -186,7 +186,7 @@ func TestTheKeyFileHoldsNoKey(t *testing.T) {
 
 func TestAWrongKeyIsRefusedAndNeverFallsBackToTheCookie(t *testing.T) {
 	gate, file := newGate(t, true)
-	_, _, cookies := ask(gate, nil)
+	_, cookies, _ := ask(gate, nil)
 	key, _ := addKey(t, gate, file)
 	for name, change := range map[string]func(*http.Request){
 		"wrong by a letter": withKey(flip(key, len(key)-1)),
@@ -197,7 +197,7 @@ func TestAWrongKeyIsRefusedAndNeverFallsBackToTheCookie(t *testing.T) {
 		"by another scheme": func(r *http.Request) { r.SetBasicAuth("dk", key) },
 		"without a scheme":  func(r *http.Request) { r.Header.Set("Authorization", key) },
 	} {
-		_, err, fresh := ask(gate, func(r *http.Request) { withCookies(cookies)(r); change(r) })
+		_, fresh, err := ask(gate, func(r *http.Request) { withCookies(cookies)(r); change(r) })
 		if !unauthorized(err) || len(fresh) != 0 {
 			t.Errorf("%s: %v, %d cookies", name, err, len(fresh))
 		}
@@ -206,7 +206,7 @@ func TestAWrongKeyIsRefusedAndNeverFallsBackToTheCookie(t *testing.T) {
 
 func TestAServiceForKeysOnlyAsksForOne(t *testing.T) {
 	gate, _ := newGate(t, false)
-	if _, err, cookies := ask(gate, nil); !unauthorized(err) || len(cookies) != 0 {
+	if _, cookies, err := ask(gate, nil); !unauthorized(err) || len(cookies) != 0 {
 		t.Errorf("got %v, %d cookies", err, len(cookies))
 	}
 }
@@ -214,14 +214,14 @@ func TestAServiceForKeysOnlyAsksForOne(t *testing.T) {
 func TestAKeyFileThatBecameUnreadableKeepsTheKeysKnownBefore(t *testing.T) {
 	gate, file := newGate(t, false)
 	key, _ := addKey(t, gate, file)
-	if _, err, _ := ask(gate, withKey(key)); err != nil {
+	if _, _, err := ask(gate, withKey(key)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, []byte("not a key\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	lookAgain(gate)
-	if _, err, _ := ask(gate, withKey(key)); err != nil {
+	if _, _, err := ask(gate, withKey(key)); err != nil {
 		t.Errorf("got %v", err)
 	}
 	if _, err := OpenKeys(file); err == nil || !strings.Contains(err.Error(), file+":1") {

@@ -78,7 +78,7 @@ func (d *oneJobDesk) Image(context.Context, string, string, int) (orders.Image, 
 	sum := sha256.Sum256(d.picture)
 	var source io.ReadSeeker = bytes.NewReader(d.picture)
 	if d.cut {
-		source = &breakingReader{source.(io.ReadSeeker), len(d.picture) / 2}
+		source = &breakingReader{source, len(d.picture) / 2}
 	}
 	return orders.Image{
 		ReadSeekCloser: nopCloser{source}, ContentType: "image/png", SizeBytes: int64(len(d.picture)), SHA256: hex.EncodeToString(sum[:]), Filename: "a mug.png",

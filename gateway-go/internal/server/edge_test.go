@@ -30,21 +30,28 @@ type edge struct {
 	client  *http.Client
 }
 
-type edgeOption func(server *http.Server, limits **Limits)
-
-func withLimits(perOwner, perAddress int) edgeOption {
-	return func(_ *http.Server, limits **Limits) { *limits = NewLimits(perOwner, perAddress) }
+// edgeOptions are what a test wants to be otherwise.
+type edgeOptions struct {
+	server *http.Server
+	limits *Limits
+	studio bool // the page's routes too
 }
 
-func newEdge(t *testing.T, options ...edgeOption) *edge {
+func withLimits(perOwner, perAddress int) func(*edgeOptions) {
+	return func(o *edgeOptions) { o.limits = NewLimits(perOwner, perAddress) }
+}
+
+func withStudio(o *edgeOptions) { o.studio = true }
+
+func newEdge(t *testing.T, change ...func(*edgeOptions)) *edge {
 	t.Helper()
 	stopping, stop := context.WithCancel(t.Context())
 	e := &edge{desk: newDesk(), log: &bytes.Buffer{}, metrics: prometheus.NewRegistry(), stop: stop}
 	log := slog.New(slog.NewJSONHandler(e.log, nil))
 	e.Server = httptest.NewUnstartedServer(nil)
-	limits := NewLimits(0, 0)
-	for _, option := range options {
-		option(e.Config, &limits)
+	options := &edgeOptions{server: e.Config, limits: NewLimits(0, 0)}
+	for _, set := range change {
+		set(options)
 	}
 	idKeys, err := job.ParseKeys(strings.Repeat("0a", 32))
 	if err != nil {
@@ -54,13 +61,15 @@ func newEdge(t *testing.T, options ...edgeOption) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := limits.ByOwner((&auth.Gate{Keys: keys, Cookies: auth.NewCookies(idKeys, false, nil), Anonymous: true}).Owner)
-	routes := &api.API{Desk: e.desk, Owner: gate, Contract: []byte(`{"openapi":"3.1.0","paths":{}}`), Stopping: stopping}
-	studio := &pages.Studio{Desk: e.desk, Owner: gate, StatusOf: StatusOf, Log: log}
-	e.Config.Handler, err = Public(routes, studio, limits, nil, e.metrics, log)
-	if err != nil {
-		t.Fatal(err)
+	gate := options.limits.ByOwner((&auth.Gate{Keys: keys, Cookies: auth.NewCookies(idKeys, false, nil), Anonymous: true}).Owner)
+	mux := http.NewServeMux()
+	(&api.API{Desk: e.desk, Owner: gate, Contract: []byte(`{"openapi":"3.1.0","paths":{}}`), Stopping: stopping}).Register(mux)
+	if options.studio {
+		if err := (&pages.Studio{Desk: e.desk, Owner: gate, StatusOf: StatusOf, Log: log}).Register(mux); err != nil {
+			t.Fatal(err)
+		}
 	}
+	e.Config.Handler = Public(mux, options.limits, nil, e.metrics, log)
 	e.Start()
 	t.Cleanup(e.Close)
 	t.Cleanup(stop)

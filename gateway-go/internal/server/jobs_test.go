@@ -123,7 +123,7 @@ func TestTheLongestPromptsInTheLongestSpellingFit(t *testing.T) {
 }
 
 func TestABodyThatDoesNotArriveIsGivenUp(t *testing.T) {
-	e := newEdge(t, func(s *http.Server, _ **Limits) { s.ReadTimeout = 300 * time.Millisecond })
+	e := newEdge(t, func(o *edgeOptions) { o.server.ReadTimeout = 300 * time.Millisecond })
 	for name, announced := range map[string]string{"slow": "Content-Length: 100", "endless": "Transfer-Encoding: chunked"} {
 		conn, err := net.Dial("tcp", e.Listener.Addr().String()) //nolint:noctx // a test
 		if err != nil {
@@ -138,8 +138,25 @@ func TestABodyThatDoesNotArriveIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestABodyThatIsShorterThanAnnouncedIsRefused(t *testing.T) {
+	e := newEdge(t)
+	conn, err := net.Dial("tcp", e.Listener.Addr().String()) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // it was read to its end
+	fmt.Fprintf(conn, "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n%s", mug)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(string(answer), `"invalid_request"`) {
+		t.Errorf("%v: %s", err, answer)
+	}
+}
+
 func TestAHeaderBeyondTheLimitIsRefused(t *testing.T) {
-	e := newEdge(t, func(s *http.Server, _ **Limits) { s.MaxHeaderBytes = maxHeader })
+	e := newEdge(t, func(o *edgeOptions) { o.server.MaxHeaderBytes = maxHeader })
 	for name, headers := range map[string][]string{
 		"a megabyte": {"X-Long: " + words(1<<20)}, "an endless key": {"Authorization: Bearer dk_" + words(1<<20)},
 	} {
@@ -160,8 +177,8 @@ func TestAHeaderBeyondTheLimitIsRefused(t *testing.T) {
 }
 
 func TestAWaitOutlivesTheReadTimeout(t *testing.T) {
-	e := newEdge(t, func(s *http.Server, _ **Limits) {
-		s.ReadTimeout, s.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	e := newEdge(t, func(o *edgeOptions) {
+		o.server.ReadTimeout, o.server.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
 	})
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
 		path, body, status := "/v1/jobs", mug, http.StatusAccepted

@@ -8,22 +8,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"darkroom/gateway/internal/api"
 	"darkroom/gateway/internal/auth"
 	"darkroom/gateway/internal/job"
-	"darkroom/gateway/internal/pages"
 	"darkroom/gateway/internal/problem"
 )
 
-// Public is everything that people reach: the JSON API and the studio, behind what holds for every route. From the outside in: request log and
-// metrics, security headers, rate limit by address, cross-origin protection, and the routes; these ask the gate for the owner.
-func Public(a *api.API, studio *pages.Studio, limits *Limits, proxies auth.Proxies, metrics prometheus.Registerer, log *slog.Logger) (http.Handler, error) {
-	mux := http.NewServeMux()
-	a.Register(mux)
-	if err := studio.Register(mux); err != nil {
-		return nil, err
-	}
-	return observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, sameOrigin(route(mux))))), nil
+// Public is everything that people reach: the routes of the API and the studio, behind what holds for every one of them. From the outside in: request
+// log and metrics, security headers, rate limit by address, cross-origin protection, and the routes; these ask their gate for the owner.
+func Public(mux *http.ServeMux, limits *Limits, proxies auth.Proxies, metrics prometheus.Registerer, log *slog.Logger) http.Handler {
+	return observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, sameOrigin(route(mux)))))
 }
 
 // sameOrigin refuses what a browser sends from a page of another site.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
-	e := newEdge(t)
+	e := newEdge(t, withStudio)
 	for _, route := range []string{
 		"GET /", "GET /status", "GET /docs", "GET /openapi.json", "GET /v1/jobs", "POST /v1/jobs", "GET /v1/jobs/" + someID, "DELETE /v1/jobs/" + someID,
 		"POST /v1/jobs/" + someID + "/cancel", "GET /v1/jobs/" + someID + "/images/0", "GET /v1/jobs/" + someID + "/preview", "GET /v1/models", "GET /v1/limits",
@@ -55,7 +55,7 @@ func TestAMethodThatARouteDoesNotKnowIsToldWhichItKnows(t *testing.T) {
 }
 
 func TestAPageOfAnotherSiteMayReadNothingAndChangeNothing(t *testing.T) {
-	e := newEdge(t)
+	e := newEdge(t, withStudio)
 	for name, headers := range map[string][]string{
 		"told by the browser":              {"Sec-Fetch-Site: cross-site"},
 		"a sister site":                    {"Sec-Fetch-Site: same-site"},
