@@ -36,6 +36,8 @@ def private_stack() -> Iterator[dict[str, str]]:
             "WORKER_ENGINE": "simulated",
             "WORKER_MODELS": "simulated",
             "TEST_MODE": "true",
+            "GATEWAY_OWNER_RATE": "0",
+            "GATEWAY_ADDRESS_RATE": "0",
         }
         try:
             subprocess.run([*STACK, "up"], env=environment, check=True, stdout=sys.stderr)
@@ -95,7 +97,7 @@ def main() -> None:
     with private_stack() as environment:
         keys = settings(environment)
         gateway = pid(environment, "gateway-0", "darkroom-gateway")
-        supervisor = pid(environment, "worker-0", "darkroom_worker.app")
+        supervisor = pid(environment, "worker-0", "gunicorn")
         time.sleep(10)  # what is measured is idleness: nothing else to wait for
         rows = [
             ("idle gateway, RSS", f"{resident_mb(gateway):.1f} MB"),

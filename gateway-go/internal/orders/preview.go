@@ -6,13 +6,13 @@ import (
 	"darkroom/gateway/internal/job"
 )
 
-// Preview answers the latest small JPEG of a running job and its revision; not_found when there is none.
+// Preview answers the latest small JPEG of a job and its revision; not_found when there is none. It outlives the end by a while: a page that polled just before it still asks.
 func (d *Desk) Preview(ctx context.Context, owner, id string) (jpeg []byte, revision int64, err error) {
 	r, err := d.find(ctx, owner, id)
 	if err != nil {
 		return nil, 0, err
 	}
-	if r == nil || r.State != job.StateRunning || r.Preview == 0 {
+	if r == nil || r.Preview == 0 {
 		return nil, 0, noPreview()
 	}
 	if jpeg, err = d.ledger.Preview(ctx, id); err != nil {
