@@ -60,7 +60,7 @@ func (h *Health) look(ctx context.Context) (readiness, error) {
 	for i, d := range h.Dependencies {
 		found.Dependencies[d.Name] = "ok"
 		if errs[i] != nil {
-			found.Ready, found.Dependencies[d.Name] = false, errs[i].Error()
+			found.Ready, found.Dependencies[d.Name] = false, strings.ReplaceAll(errs[i].Error(), "\n", ": ")
 		}
 		if errors.Is(errs[i], job.ErrMisconfigured) {
 			final = errs[i]
