@@ -76,7 +76,7 @@ func (l *Ledger) List(ctx context.Context, owner, after string, limit int) (ids 
 		}
 	}
 	for len(ids) < limit {
-		found, err := l.client.ZRevRange(ctx, key, start, start+int64(limit)-1).Result()
+		found, err := l.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: key, Start: start, Stop: start + int64(limit) - 1, Rev: true}).Result()
 		if err != nil {
 			return nil, 0, classify(err)
 		}

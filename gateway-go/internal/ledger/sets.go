@@ -23,7 +23,7 @@ func Queued(model string) string { return "queued:" + model }
 
 // Due answers members of a sorted set whose score is at most until, lowest first.
 func (l *Ledger) Due(ctx context.Context, set string, until time.Time, limit int) ([]string, error) {
-	ids, err := l.client.ZRangeByScore(ctx, set, &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(until.UnixMilli(), 10), Count: int64(limit)}).Result()
+	ids, err := l.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: set, ByScore: true, Start: "-inf", Stop: until.UnixMilli(), Count: int64(limit)}).Result()
 	return ids, classify(err)
 }
 

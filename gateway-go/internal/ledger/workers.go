@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"darkroom/gateway/internal/job"
@@ -42,8 +41,8 @@ type heartbeat struct {
 
 // Workers answers the heartbeats of all live workers, in the order of their names.
 func (l *Ledger) Workers(ctx context.Context) ([]Heartbeat, error) {
-	since := strconv.FormatInt(l.Now().Add(-heartbeatAge).UnixMilli(), 10)
-	names, err := l.client.ZRangeByScore(ctx, "workers", &redis.ZRangeBy{Min: since, Max: "+inf"}).Result()
+	since := l.Now().Add(-heartbeatAge).UnixMilli()
+	names, err := l.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: "workers", ByScore: true, Start: since, Stop: "+inf"}).Result()
 	if err != nil || len(names) == 0 {
 		return nil, classify(err)
 	}

@@ -6,29 +6,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/orders"
-	"darkroom/gateway/internal/store"
 	"darkroom/gateway/internal/testbed"
 
-	"github.com/minio/minio-go/v7"
 	"github.com/redis/go-redis/v9"
 )
-
-// away is an S3 that nobody reaches.
-func away(t *testing.T, b *testbed.Bed) *store.Store {
-	t.Helper()
-	s, err := store.Open(store.Settings{Endpoint: "127.0.0.1:1", AccessKey: "a", SecretKey: "b", Bucket: "ccc"}, b.Decoder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // succeed does a worker's part: claim, store, verdict, settle.
 func succeed(t *testing.T, b *testbed.Bed, d *orders.Desk, id string, pictures ...string) {
@@ -50,13 +37,6 @@ func succeed(t *testing.T, b *testbed.Bed, d *orders.Desk, id string, pictures .
 	}
 	v.Timings = &job.Timings{WorkMS: new(int64(1500)), DenoiseMS: new(int64(900))}
 	if _, err := d.End(t.Context(), v); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func put(t *testing.T, b *testbed.Bed, key, text string) {
-	t.Helper()
-	if _, err := b.S3.PutObject(t.Context(), b.Bucket(), key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -197,38 +177,6 @@ func TestACancelAfterTheEndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestACancelOfALostRecordIsKept(t *testing.T) {
-	b, d := whole(t)
-	id := submit(t, d).ID
-	b.Redis.FlushDB(t.Context())
-	if j, err := d.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Canceled {
-		t.Fatalf("%+v, %v", j, err)
-	}
-	b.Redis.FlushDB(t.Context())
-	if _, err := b.Desk(b.Ledger, b.Broker, away(t, b)).Cancel(t.Context(), owner, id); codeOf(err) != job.StorageUnavailable {
-		t.Errorf("with the record missing and S3 away: %v", err)
-	}
-}
-
-func TestWithS3AwayACancelIsDecidedInRedisAndSealedLater(t *testing.T) {
-	b, d := whole(t)
-	id := submit(t, d).ID
-	without := b.Desk(b.Ledger, b.Broker, away(t, b))
-	if j, err := without.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Canceled {
-		t.Fatalf("%+v, %v", j, err)
-	}
-	if n := b.Redis.ZCard(t.Context(), "unsealed").Val(); n != 1 {
-		t.Fatalf("%d unsealed", n)
-	}
-	read(t, d, id) // a read seals lazily
-	if v, found, err := b.Store.Verdict(t.Context(), id); !found || err != nil || v.State != job.StateCanceled {
-		t.Errorf("%+v, %v, %v", v, found, err)
-	}
-	if n := b.Redis.ZCard(t.Context(), "unsealed").Val(); n != 0 {
-		t.Errorf("%d unsealed", n)
-	}
-}
-
 func TestADeletedJobIsGoneForGoodWithItsPictures(t *testing.T) {
 	b, d := whole(t)
 	live, done := submit(t, d).ID, submit(t, d).ID
@@ -253,23 +201,6 @@ func TestADeletedJobIsGoneForGoodWithItsPictures(t *testing.T) {
 	b.Redis.FlushDB(t.Context())
 	if _, err := d.Read(t.Context(), owner, done); codeOf(err) != job.Gone {
 		t.Errorf("after a flush: %v", err)
-	}
-}
-
-func TestADeleteWithS3AwayIsFinishedLater(t *testing.T) {
-	b, d := whole(t)
-	id := submit(t, d).ID
-	succeed(t, b, d, id, "picture")
-	without := b.Desk(b.Ledger, b.Broker, away(t, b))
-	if err := without.Delete(t.Context(), owner, id); codeOf(err) != job.StorageUnavailable {
-		t.Fatal(err)
-	}
-	if _, err := without.Read(t.Context(), owner, id); codeOf(err) != job.Gone {
-		t.Errorf("%v", err)
-	}
-	due, err := b.Ledger.Due(t.Context(), "gc", b.Ledger.Now(), 10)
-	if err != nil || len(due) != 1 {
-		t.Errorf("the janitor is told of %v, %v", due, err)
 	}
 }
 
@@ -310,58 +241,6 @@ func TestTheListIsNewestFirstInPagesAndMineAlone(t *testing.T) {
 	if _, err := d.List(t.Context(), owner, b.Keys.Mint(time.Now(), 1, "another"), 2); codeOf(err) != job.InvalidRequest {
 		t.Errorf("a foreign cursor: %v", err)
 	}
-}
-
-func TestAnImageIsReadFromAnyOffsetAndNeverWrong(t *testing.T) {
-	b, d := whole(t)
-	id := submit(t, d).ID
-	picture := strings.Repeat("picture ", 50_000)
-	succeed(t, b, d, id, picture)
-	image, err := d.Image(t.Context(), owner, id, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if end, err := image.Seek(0, io.SeekEnd); err != nil || end != image.SizeBytes {
-		t.Fatalf("%d, %v", end, err)
-	}
-	for _, offset := range []int64{0, 5, 399_999} {
-		if _, err := image.Seek(offset, io.SeekStart); err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(image)
-		if err != nil || string(got) != picture[offset:] {
-			t.Fatalf("from %d: %d bytes, %v", offset, len(got), err)
-		}
-	}
-	if err := image.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := d.Image(t.Context(), owner, id, 1); codeOf(err) != job.NotFound {
-		t.Errorf("image 1: %v", err)
-	}
-	key := keyOf(t, b, id)
-	put(t, b, key, strings.Repeat("pictore ", 50_000))
-	if _, err := d.Image(t.Context(), owner, id, 0); codeOf(err) != job.ResultLost {
-		t.Errorf("altered: %v", err)
-	}
-	if err := b.S3.RemoveObject(t.Context(), b.Bucket(), key, minio.RemoveObjectOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Image(t.Context(), owner, id, 0); codeOf(err) != job.ResultLost {
-		t.Errorf("removed: %v", err)
-	}
-	if _, err := b.Desk(b.Ledger, b.Broker, away(t, b)).Image(t.Context(), owner, id, 0); codeOf(err) != job.StorageUnavailable {
-		t.Errorf("S3 away: %v", err)
-	}
-}
-
-func keyOf(t *testing.T, b *testbed.Bed, id string) string {
-	t.Helper()
-	v, _, err := b.Store.Verdict(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v.Images[0].Key
 }
 
 func TestWaitEndsWithTheJobOrWithItsTime(t *testing.T) {

@@ -1,0 +1,113 @@
+package janitor_test
+
+import (
+	"testing"
+	"time"
+)
+
+func TestALostMessageIsPublishedOnceWithANewStamp(t *testing.T) {
+	h := open(t)
+	var ids []string
+	for range 5 {
+		ids = append(ids, h.submit(t))
+	}
+	h.purge(t)
+	h.pass(t, 3)
+	if h.depth(t) != 0 {
+		t.Fatal("published again although it may be on its way")
+	}
+	for _, id := range ids {
+		h.age(t, id, 16*time.Second, "published_at")
+	}
+	h.pass(t, 4)
+	if h.depth(t) != 5 {
+		t.Fatalf("%d messages for 5 lost ones", h.depth(t))
+	}
+	m, d := h.Message(t)
+	r, _, err := h.Ledger.Read(t.Context(), m.ID)
+	if err != nil || m.ID != ids[0] || d.Headers["published_at"].(int64) != r.PublishedAt || r.PublishedAt < h.Ledger.Now().Add(-10*time.Second).UnixMilli() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestWhatAWorkerHoldsOrMayStillComeIsNotLost(t *testing.T) {
+	h := open(t)
+	id := h.submit(t)
+	h.age(t, id, time.Minute, "published_at")
+	h.pass(t, 3)
+	if h.depth(t) != 1 {
+		t.Errorf("published again although it is in the queue: %d", h.depth(t))
+	}
+	h.purge(t)
+	h.heartbeat(t, id)
+	h.pass(t, 3)
+	if h.depth(t) != 0 {
+		t.Error("published again although a worker holds it")
+	}
+	h.heartbeat(t)
+	h.Redis.HSet(t.Context(), "job:"+id, "not_before", h.Ledger.Now().Add(time.Minute).UnixMilli())
+	h.pass(t, 3)
+	if h.depth(t) != 0 {
+		t.Error("published again although its time has not come")
+	}
+	h.Redis.HSet(t.Context(), "job:"+id, "not_before", 0)
+	h.pass(t, 2)
+	if h.depth(t) != 1 {
+		t.Error("not published again although nobody has it")
+	}
+}
+
+func TestAMessageThatLaterOnesOvertookIsLostAlthoughTheQueueIsNotEmpty(t *testing.T) {
+	h := open(t)
+	lost := h.submit(t)
+	h.purge(t)
+	h.age(t, lost, 50*time.Second, "published_at")
+	h.submit(t) // keeps the queue from being empty
+	h.pass(t, 3)
+	if h.depth(t) != 1 {
+		t.Fatal("published again although nothing overtook it")
+	}
+	now := h.Ledger.Now().UnixMilli()
+	h.Redis.HSet(t.Context(), "mark:"+h.Model, (now-20_000)/5000, now-45_000) // 20 s ago is too fresh
+	h.pass(t, 3)
+	if h.depth(t) != 1 {
+		t.Fatal("published again although it was overtaken only just now")
+	}
+	h.Redis.HSet(t.Context(), "mark:"+h.Model, (now-40_000)/5000, now-45_000)
+	h.pass(t, 2)
+	if h.depth(t) != 2 {
+		t.Fatal("not published again although it was overtaken")
+	}
+}
+
+func TestADeadLeaseThatNobodyHoldsIsPublishedAgain(t *testing.T) {
+	h := open(t)
+	id := h.submit(t)
+	h.purge(t)
+	h.Script(t, "claim", id, h.Model, "w1", 1, 30_000)
+	h.pass(t, 3)
+	if h.depth(t) != 0 {
+		t.Fatal("published again under a live lease")
+	}
+	h.age(t, id, 16*time.Second, "lease_until")
+	h.pass(t, 2)
+	if h.depth(t) != 1 {
+		t.Fatal("not published again")
+	}
+	if answer := h.Script(t, "claim", id, h.Model, "w2", 1, 30_000); answer[0] != "RUN" || answer[2] != "2" {
+		t.Errorf("the next worker was told %v", answer)
+	}
+}
+
+func TestADeletedQueueIsDeclaredAndFilledAgain(t *testing.T) {
+	h := open(t)
+	id := h.submit(t)
+	if _, err := h.AMQP.QueueDelete(h.Queue(), false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	h.age(t, id, 16*time.Second, "published_at")
+	h.pass(t, 2)
+	if got, _ := h.Message(t); got.ID != id {
+		t.Errorf("%+v", got)
+	}
+}
