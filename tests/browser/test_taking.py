@@ -152,3 +152,8 @@ def test_without_script_a_picture_is_taken_followed_and_saved(new_tab: NewTab) -
     expect(tab.locator("#roll > .card")).to_have_count(1)
     tab.get_by_role("button", name="Vary").click()
     expect(tab.locator(".sheet")).to_be_visible()
+
+
+def test_a_words_field_that_was_pulled_larger_breaks_no_policy(tab: Page) -> None:
+    tab.locator("#words").evaluate("field => { field.style.height = '200px'; }")  # what a browser does for the handle
+    take(tab, "a tall order")
