@@ -29,7 +29,7 @@ def build(settings: Settings) -> None:
     draft = target.with_suffix(".new")
     step.run(
         "building the gateway",
-        ["go", "build", "-o", str(draft), "."],
+        ["go", "build", "-v", "-o", str(draft), "."],
         {**os.environ, "CGO_ENABLED": "0"},
         CHECKOUT / "gateway-go",
     )

@@ -33,7 +33,7 @@ class GoProgram:
         with tempfile.TemporaryDirectory(dir=target.parent) as draft:
             step.run(
                 f"building {target.name} {self.version} ({self.how_long}, once)",
-                ["go", "install", f"{self.package}@{self.version}"],
+                ["go", "install", "-v", f"{self.package}@{self.version}"],
                 environment={**os.environ, "GOBIN": draft, "GOFLAGS": ""},
             )
             (Path(draft) / target.name).rename(target)

@@ -18,7 +18,7 @@ PORTS = {
     "RABBITMQ_PORT": 5682,
     "RABBITMQ_MANAGEMENT_PORT": 15682,
     "RABBITMQ_PROMETHEUS_PORT": 15692,
-    "RABBITMQ_DIST_PORT": 25682,
+    "RABBITMQ_DIST_PORT": 5687,
     "RABBITMQ_EPMD_PORT": 4379,
     "REDIS_PORT": 6389,
     "S3_PORT": 9010,
@@ -67,7 +67,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     chosen = {key: value for key, value in given.items() if value != "" and (key in known or HANDED_ON.match(key))}
     settings = {**DEFAULTS, **chosen}
 
-    offset = _number(settings, "PORT_OFFSET", 0, 30000)
+    # Above 32767 the system lends ports to whoever connects somewhere.
+    offset = _number(settings, "PORT_OFFSET", 0, 32767 - max(PORTS.values()))
     for key, port in PORTS.items():
         settings.setdefault(key, str(port + offset))
         _number(settings, key, 1, 65535)
