@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -57,13 +58,14 @@ class TextToImage:
         spec, batch = order.job.spec, order.model.batch_cap
         pipeline = self._load(order)
         images: list[Image.Image] = []
-        steps = spec.steps * -(-spec.n // batch)
         order.stage("denoising")
-        spared = False
+        done, spared = 0, False
         while len(images) < spec.n:
             indices = range(len(images), min(len(images) + batch, spec.n))
             try:
-                latents = self._denoise(pipeline, order, indices, steps)
+                steps = done + spec.steps * math.ceil((spec.n - len(images)) / batch)
+                latents = self._denoise(pipeline, order, indices, done, steps)
+                done += spec.steps
                 began = time.monotonic()
                 order.stage("decoding")
                 images += self._decode(pipeline, latents, order)
@@ -105,16 +107,13 @@ class TextToImage:
     def _dtype(self, model: Model) -> torch.dtype:
         return torch.float32 if self._device == "cpu" else getattr(torch, model.dtype)
 
-    def _denoise(self, pipeline: Any, order: Order, indices: range, steps: int) -> torch.Tensor:
+    def _denoise(self, pipeline: Any, order: Order, indices: range, done: int, steps: int) -> torch.Tensor:
         spec = order.job.spec
         # A scheduler of this call's own: nothing of it stays behind, and the weights are not touched.
         pipeline.scheduler = _scheduler(pipeline, spec.scheduler, order.model)
-        before = spec.steps * indices.start // len(indices)
 
         def after_step(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            order.step(
-                min(before + step + 1, steps), steps, lambda: self._preview(pipeline, tensors["latents"][:1], order)
-            )
+            order.step(done + step + 1, steps, lambda: self._preview(pipeline, tensors["latents"][:1], order))
             return tensors
 
         # A generator on the CPU gives the same noise whatever computes the rest.

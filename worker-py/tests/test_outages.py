@@ -1,0 +1,96 @@
+"""What a worker does while the broker, the ledger or the store is away, and when it is back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.crew import Worker, worker
+from tests.house import House, wait_until
+from tests.proxy import wire
+
+
+def _target(url: str) -> str:
+    found = re.search(r"([^/@]+:\d+)(/|$)", url)
+    assert found
+    return found[1]
+
+
+def test_a_cut_broker_connection_in_mid_job_costs_nothing(house: House, tmp_path: Path) -> None:
+    url = house.environ["RABBITMQ_URL"]
+    with (
+        wire(_target(url)) as broker,
+        worker(house, tmp_path, RABBITMQ_URL=url.replace(_target(url), broker.address)) as unit,
+    ):
+        job, waiting = house.submit(steps=300), house.submit()
+        wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
+        broker.cut()
+        wait_until(lambda: "rabbitmq" in (unit.reasons() or {}))
+        broker.mend()
+        unit.ready()
+        verdict = house.ended(job)
+        assert (verdict["state"], verdict["attempt"]) == ("succeeded", 1)
+        assert house.ended(waiting)["attempt"] == 1
+        # The redelivery of the first was deferred or dropped, never run.
+        assert house.ended(house.submit())["state"] == "succeeded"
+
+
+def test_while_the_store_is_away_nothing_is_taken_and_a_drawn_picture_waits_for_it(
+    house: House, tmp_path: Path
+) -> None:
+    with (
+        wire(house.environ["S3_ENDPOINT"]) as store,
+        worker(house, tmp_path, S3_ENDPOINT=store.address) as unit,
+    ):
+        job = house.submit(steps=50)
+        wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
+        store.cut()
+        wait_until(lambda: "s3" in (unit.reasons() or {}), 30)
+        later = house.submit()
+        wait_until(lambda: house.redis.hget(f"job:{job.id}", "stage") == "uploading")
+        assert house.state(later) == "queued"
+        store.mend()
+        assert house.ended(job)["attempt"] == 1
+        assert house.ended(later)["state"] == "succeeded"
+        unit.ready()
+
+
+def test_while_the_ledger_is_away_the_work_goes_on_and_is_settled_later(house: House, tmp_path: Path) -> None:
+    url = house.environ["REDIS_URL"]
+    with (
+        wire(_target(url)) as ledger,
+        worker(house, tmp_path, REDIS_URL=url.replace(_target(url), ledger.address)) as unit,
+    ):
+        job = house.submit(steps=50)
+        wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
+        ledger.cut()
+        wait_until(lambda: house.sealed(job) is not None)
+        wait_until(lambda: "redis" in (unit.reasons() or {}), 30)
+        assert house.state(job) == "running"
+        ledger.mend()
+        assert house.ended(job)["attempt"] == 1
+        unit.ready()
+
+
+def test_a_worker_comes_up_before_its_services_and_says_which_it_waits_for(house: House, tmp_path: Path) -> None:
+    with wire(house.environ["S3_ENDPOINT"]) as store:
+        store.cut()
+        unit = Worker(house, tmp_path, "w0", S3_ENDPOINT=store.address)
+        wait_until(lambda: set(unit.reasons() or {}) == {"s3", "rabbitmq"}, 30, lambda: f"{unit.reasons()}")
+        assert unit.get("/healthz").status_code == 200
+        assert unit.get("/readyz").status_code == 503
+        store.mend()
+        unit.ready()
+        unit.stop()
+
+
+def test_a_redis_that_throws_jobs_away_is_refused_with_a_clear_line(house: House, tmp_path: Path) -> None:
+    house.redis.config_set("maxmemory-policy", "allkeys-lru")
+    unit = Worker(house, tmp_path, "w0")
+    try:
+        wait_until(lambda: "maxmemory-policy is allkeys-lru" in unit.log.read_text(), 30)
+        assert unit.reasons() != {}
+    finally:
+        house.redis.config_set("maxmemory-policy", "noeviction")
+        unit.ready()  # gunicorn started it again
+        unit.stop()

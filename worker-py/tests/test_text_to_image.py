@@ -1,0 +1,166 @@
+"""The real diffusers path on the default model, on a CPU, a few steps at a time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine's: these cores are shared
+pytest.importorskip("diffusers", reason="the engine's packages are not installed", exc_type=ImportError)
+
+import torch
+
+from darkroom_worker import catalog
+from darkroom_worker.catalog import Model
+from darkroom_worker.messages import Job
+from darkroom_worker.tasks.fault import Fault
+from darkroom_worker.tasks.task import BadOutput, Order, OutOfMemory, Refused, Stopped
+from darkroom_worker.tasks.text_to_image import TextToImage
+
+pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default")]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return catalog.load(ROOT / "deploy" / "models.yaml", ["pocket-studio"], test_mode=True)["pocket-studio"]
+
+
+@pytest.fixture(scope="module")
+def task(model: Model) -> TextToImage:
+    return TextToImage("cpu", [model])
+
+
+class Said(list[dict[str, Any]]):
+    """What the task told on its way."""
+
+    def __call__(self, head: dict[str, Any], blob: bytes) -> None:
+        self.append({**head, "blob": blob})
+
+
+def order(model: Model, said: Said | None = None, fault: str | None = None, **spec: Any) -> Order:
+    decided = {
+        "prompt": "a red mug on a white background", "negative_prompt": "", "width": 128, "height": 128, "steps": 4,
+        "guidance_scale": 3, "scheduler": "ddim", "seed": 7, "n": 1, "format": "png", **spec,
+    }  # fmt: skip
+    fields = {
+        "version": 1, "id": "06h00e010015g001081g81860s40i7ko2sfi5e9r26", "owner": "ab" * 16, "model": model.id,
+        "task": "text_to_image", "spec": decided, "input": {}, "warnings": [], "metadata": {}, "seed_drawn": False,
+        "created_at": 1795300000000, "deadline": 1795300600000, "max_attempts": 3,
+    }  # fmt: skip
+    wanted = Fault.asked({"fault": fault} if fault else {}, 1)
+    return Order(Job.model_validate(fields), model, wanted, said if said is not None else Said(), threading.Event())
+
+
+def test_a_prompt_becomes_a_picture_of_its_colour(task: TextToImage, model: Model) -> None:
+    for colour, channel in (("red", 0), ("green", 1), ("blue", 2)):
+        (picture,) = task.draw(order(model, prompt=f"a {colour} ball on a white background", steps=10))
+        assert picture.size == (128, 128)
+        red, green, blue = picture.crop((48, 56, 80, 88)).resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+        assert max((red, 0), (green, 1), (blue, 2))[1] == channel
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m"])
+def test_each_image_reproduces_alone_bit_for_bit(task: TextToImage, model: Model, scheduler: str) -> None:
+    three = task.draw(order(model, n=3, scheduler=scheduler))
+    assert len({picture.tobytes() for picture in three}) == 3
+    for index, picture in enumerate(three):
+        (alone,) = task.draw(order(model, seed=7 + index, scheduler=scheduler))
+        assert alone.tobytes() == picture.tobytes()
+
+
+def test_neither_another_job_nor_another_scheduler_leaves_a_trace_or_loads_anything(
+    task: TextToImage, model: Model
+) -> None:
+    (before,) = task.draw(order(model))
+    weights = task._pipelines[model.id].unet
+    task.draw(order(model, scheduler="dpmpp_2m", guidance_scale=9, steps=3, negative_prompt="blue"))
+    (after,) = task.draw(order(model))
+    assert after.tobytes() == before.tobytes()
+    assert task._pipelines[model.id].unet is weights
+    assert task.warm == {model.id}
+
+
+def test_steps_stages_and_previews_are_told(task: TextToImage, model: Model) -> None:
+    said = Said()
+    wanted = order(model, said, n=2)
+    wanted._previewed_at = 0
+    task.draw(wanted)
+    assert [(word["step"], word["steps"]) for word in said if word["say"] == "step"] == [
+        (step, 8) for step in range(1, 9)
+    ]
+    stages = [word["stage"] for word in said if word["say"] == "stage"]
+    assert stages[:2] == ["loading_model", "denoising"]
+    assert "decoding" in stages
+    previews = [word["blob"] for word in said if word["blob"]]
+    assert previews
+    assert all(blob.startswith(b"\xff\xd8") and len(blob) <= 12_000 for blob in previews)
+
+
+def test_a_cancel_is_heard_at_the_next_step(task: TextToImage, model: Model) -> None:
+    said = Said()
+    wanted = order(model, said, steps=40)
+
+    def stop_at_three(head: dict[str, Any], blob: bytes) -> None:
+        said(head, blob)
+        if head.get("step") == 3:
+            wanted.stop.set()
+
+    wanted.say = stop_at_three
+    with pytest.raises(Stopped):
+        task.draw(wanted)
+    assert max(word["step"] for word in said if word["say"] == "step") == 3
+
+
+@pytest.mark.parametrize("fault", ["nan", "black"])
+def test_a_broken_picture_is_an_error_unless_the_second_decoding_is_sound(
+    task: TextToImage, model: Model, fault: str
+) -> None:
+    with pytest.raises(BadOutput, match=r"not a number|black"):
+        task.draw(order(model, fault=fault))
+    (sound,) = task.draw(order(model))
+    (mended,) = task.draw(order(model, fault=f"{fault}_once"))
+    assert mended.tobytes() == sound.tobytes()
+
+
+def test_numbers_that_went_wrong_in_the_weights_are_an_error(task: TextToImage, model: Model) -> None:
+    bias = task._pipelines[model.id].unet.conv_out.bias.data
+    sound = bias.clone()
+    bias.fill_(torch.nan)
+    try:
+        with pytest.raises(BadOutput, match="not a number"):
+            task.draw(order(model))
+    finally:
+        bias.copy_(sound)
+
+
+def test_out_of_memory_is_tried_once_more_in_place(task: TextToImage, model: Model) -> None:
+    (sound,) = task.draw(order(model))
+    (again,) = task.draw(order(model, fault="oom_once@2"))
+    assert again.tobytes() == sound.tobytes()
+    with pytest.raises(OutOfMemory, match="128 x 128 does not fit"):
+        task.draw(order(model, fault="oom@2"))
+
+
+def test_a_larger_batch_is_halved_when_memory_ends(task: TextToImage, model: Model) -> None:
+    wide = model.model_copy(update={"batch_cap": 2})
+    said = Said()
+    pictures = task.draw(order(wide, said, n=3, fault="oom_once@6"))
+    assert len(pictures) == 3
+    told = [(word["step"], word["steps"]) for word in said if word["say"] == "step"]
+    assert told[:5] == [(step, 8) for step in range(1, 6)]
+    assert told[5:] == [(step, 8) for step in range(5, 9)]
+
+
+def test_a_scheduler_that_the_model_does_not_know_is_refused(task: TextToImage, model: Model) -> None:
+    with pytest.raises(Refused, match="euler: pocket-studio knows ddim, dpmpp_2m"):
+        task.draw(order(model, scheduler="euler"))
+
+
+def test_the_self_check_draws(task: TextToImage, model: Model) -> None:
+    task.check(model)
