@@ -35,13 +35,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    RABBITMQ_URL: str = Field("amqp://darkroom:darkroom@127.0.0.1:5682/", pattern="^amqps?://")
+    RABBITMQ_URL: str = Field("amqp://guest:guest@127.0.0.1:5682/", pattern="^amqps?://")
     RABBITMQ_CONSUMER_TIMEOUT: int = Field(1_800_000, ge=60_000)  # ms
     REDIS_URL: str = Field("redis://127.0.0.1:6389/0", pattern="^(rediss?|unix)://")
     S3_ENDPOINT: str = Field("127.0.0.1:9010", pattern=r"^[^/\s]+$")  # host:port
     S3_SECURE: bool = False
-    S3_ACCESS_KEY: str = Field("darkroom", min_length=1)
-    S3_SECRET_KEY: str = Field("darkroom-secret", min_length=1)
+    S3_ACCESS_KEY: str = Field("minioadmin", min_length=1)
+    S3_SECRET_KEY: str = Field("minioadmin", min_length=1)
     S3_BUCKET: str = Field("darkroom", pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     MODELS_FILE: Path = CHECKOUT / "deploy" / "models.yaml"
     CONTRACT_DIR: Path = CHECKOUT / "contract"
