@@ -77,6 +77,7 @@ class Stack:
             **settings,
         }
         self._near = near
+        self._http = httpx.Client(timeout=2)
         self._proxy_port = 8474 + offset
         self._proxy: Toxiproxy | None = None
 
@@ -150,7 +151,7 @@ class Stack:
     def until_ready(self, limit: float = READY_SECONDS) -> None:
         """Every gateway and worker says that it can work."""
         for url in self._health():
-            until(lambda url=url: httpx.get(f"{url}/readyz", timeout=2).is_success, limit, f"{url} is ready")  # type: ignore[misc]
+            until(lambda url=url: self._http.get(f"{url}/readyz").is_success, limit, f"{url} is ready")  # type: ignore[misc]
 
     def log(self, name: str) -> str:
         return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
