@@ -6,6 +6,7 @@ who asks what and what is killed when; the machine decides the rest, so the same
 """
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 from faults.customer import Customer
 from faults.history import History, complaints
 from system.books import Books
-from system.stack import Part, Stack
+from system.stack import Stack
 from system.wait import until
 
 CALM_SECONDS = 180  # for what was under way to end: leases, delay queues, quarantine
@@ -57,25 +58,23 @@ class Report:
 def targets(stack: Stack) -> list[tuple[str, str]]:
     """(kind, part): what can be killed."""
     gateways = [("gateway", f"gateway-{index}") for index in range(len(stack.gateways))]
-    workers = [(kind, worker) for worker in stack.workers for kind in ("worker", "supervisor", "engine")]
+    workers = [(kind, worker) for worker in stack.workers for kind in ("worker", "master", "supervisor", "engine")]
     return [*gateways, *workers, ("rabbitmq", "rabbitmq"), ("redis", "redis")]
 
 
 def kill(stack: Stack, kind: str, part: str) -> bool:
-    """False when it was not running just then."""
-    if kind not in ("supervisor", "engine"):
+    """A worker with all it has, or one of its processes. False when that was not running just then."""
+    if kind not in ("master", "supervisor", "engine"):
         stack.kill(part)
         return True
-    found: list[Part] = [
-        one for one in stack.parts(part) if ("darkroom_worker.tasks" in one.command) == (kind == "engine")
-    ]
-    if len(found) < (1 if kind == "engine" else 2):
-        return False
-    try:
-        os.kill(found[-1].pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
+    parts = stack.parts(part)
+    engines = [one for one in parts if "darkroom_worker.tasks" in one.command]
+    unit = [one for one in parts if one not in engines]  # gunicorn's master and the supervisor under it
+    found = {"master": unit[:1], "supervisor": unit[1:2], "engine": engines[:1]}[kind]
+    for one in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
+    return bool(found)
 
 
 def storm(stack: Stack, seed: int, seconds: float, clients: int, every: float) -> tuple[Report, History]:
