@@ -57,7 +57,7 @@ def test_a_job_has_a_page_of_its_own_that_follows_it(tab: Page) -> None:
     expect(tab.locator(".sheet")).to_have_attribute("data-state", "succeeded", timeout=30_000)
     expect(tab.locator(".sheet .print img")).to_have_js_property("complete", True)
     expect(tab.locator(".receipt")).to_contain_text("Developed")
-    expect(tab.locator("pre.curl")).to_contain_text('"product":"a blue chair"')
+    expect(tab.locator("pre.curl")).to_contain_text('"product": "a blue chair"')
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Save").click()
     assert download.value.suggested_filename.endswith(".png")

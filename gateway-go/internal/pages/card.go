@@ -242,6 +242,7 @@ func (c *card) failed(j job.Job) {
 		c.Left = say(fmt.Sprintf("Failed at step %d of %d", *j.Error.Step, *j.Error.Steps))
 	}
 	c.Lead, c.Advice = whyFailed(*j.Error, j.Deadline)
+	c.CanVary = c.CanReuse && j.Error.Code == "bad_output" // the same seed would come out empty again
 	if j.Error.Retryable && c.CanReuse {
 		c.Again = "Try again"
 	}

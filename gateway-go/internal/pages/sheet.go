@@ -211,6 +211,7 @@ func codeOf(j job.Job, r *http.Request) *code {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("    ", "  ")
 	if err := encoder.Encode(request); err != nil {
 		return nil
 	}
