@@ -15,18 +15,20 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from darkroom_worker import catalog, logs, settings
-from darkroom_worker.attempt import Workshop
+from darkroom_worker.cancellation import cancel
+from darkroom_worker.clock import Clock
 from darkroom_worker.consumer import Consumer
 from darkroom_worker.dependencies import Dependencies
-from darkroom_worker.ending import end
 from darkroom_worker.engine import Engine
 from darkroom_worker.heartbeat import Heartbeat
+from darkroom_worker.intake import Intake
 from darkroom_worker.ledger import Ledger, LedgerAway
 from darkroom_worker.publisher import Publisher
 from darkroom_worker.settings import Settings
 from darkroom_worker.status import Status
 from darkroom_worker.store import Store
 from darkroom_worker.topology import Topology
+from darkroom_worker.workshop import Workshop
 
 log = structlog.get_logger()
 
@@ -43,13 +45,15 @@ class Worker:
             config.S3_ENDPOINT, config.S3_ACCESS_KEY, config.S3_SECRET_KEY, config.S3_SECURE, config.S3_BUCKET
         )
         topology = Topology(config.CONTRACT_DIR)
-        self.engine = Engine(models, config.WORKER_GPU, config.WORKER_DEVICE, config.WORKER_LOCK_DIR, config.TEST_MODE)
+        self.engine = Engine(models, config)
         self.status = Status(config.name, names, config.WORKER_GPU, self.engine)
         limit = settings.job_limit(config, held=sum(model.batch_cap + 1 for model in models.values()))
         workshop = Workshop(config.name, self.ledger, store, self.engine, config.RETENTION, limit)
         self.publisher = Publisher(config.RABBITMQ_URL, config.name, topology, names)
-        self.consumer = Consumer(config.RABBITMQ_URL, workshop, models, topology, self.status, self.publisher)
-        self.heartbeat = Heartbeat(config.name, self.ledger, self.status)
+        clock = Clock()
+        intake = Intake(workshop, topology, self.publisher, clock)
+        self.consumer = Consumer(config.RABBITMQ_URL, workshop, models, topology, self.status, intake)
+        self.heartbeat = Heartbeat(config.name, self.ledger, self.status, clock)
         self.dependencies = Dependencies(self.ledger, store, self.status)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -65,7 +69,7 @@ class Worker:
         await self.consumer.drain(self.config.WORKER_DRAIN_GRACE)
         for task in self._tasks:
             task.remove_done_callback(_end_process)
-            await end(task)
+            await cancel(task)
         await self.consumer.close()
         await self.publisher.close()
         with contextlib.suppress(LedgerAway):

@@ -9,30 +9,28 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import structlog
 
+from darkroom_worker import ends, metrics
 from darkroom_worker import ledger as answers
-from darkroom_worker import metrics
-from darkroom_worker.ending import end
-from darkroom_worker.engine import Drawing, Engine, EngineDied, EngineStopped, Progress, TaskFailed
-from darkroom_worker.ledger import Ledger, LedgerAway
-from darkroom_worker.messages import Failure, Image, Job, Timings, Verdict
+from darkroom_worker.cancellation import cancel
+from darkroom_worker.ends import OVERDUE, History
+from darkroom_worker.engine import Drawing, EngineDied, EngineStopped, Progress, TaskFailed
+from darkroom_worker.ledger import LedgerAway
+from darkroom_worker.messages import Failure, Image, Job, Timings
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
-from darkroom_worker.store import Store, StoreAway
+from darkroom_worker.store import StoreAway
+from darkroom_worker.workshop import Workshop
 
 BEAT_SECONDS = 0.5  # a cancel is noticed within two of these, and progress moves at most so often
-STORE_BUDGET_SECONDS = 120
-LEDGER_RETRY_SECONDS = 1
 RETRY_MS = (5_000, 30_000, 120_000)
 # An engine that died starts again within a second or two: its job goes on at once, and only then waits.
 DEATH_RETRY_MS = (0, 5_000, 30_000)
 DEFER_LEASE_MS = 15_000
 ENGINE_DIED = "engine_died"  # the reason code that makes an exhausted job poison
-OVERDUE = "Its time was over before it was finished: try again, or allow more time."
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -46,27 +44,6 @@ class Halt(enum.Enum):
     DEADLINE = enum.auto()
     LIMIT = enum.auto()  # longer than the broker lets a message stay unacknowledged
     DRAIN = enum.auto()
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What every attempt of this worker uses."""
-
-    name: str
-    ledger: Ledger
-    store: Store
-    engine: Engine
-    retention: int  # s
-    limit: float  # s that one attempt may take
-
-
-@dataclass(frozen=True)
-class History:
-    """What a verdict tells of the attempts at a job; started_at in ms, of the first."""
-
-    attempt: int
-    started_at: int | None
-    worker: str | None
 
 
 class Attempt:
@@ -103,7 +80,7 @@ class Attempt:
         if self._draining or not await self._shop.engine.usable():
             return Requeue()
         shop, job = self._shop, self.job
-        claim = await self._insist(lambda: shop.ledger.claim(job.id, job.model, shop.name, self._published_at))
+        claim = await self._shop.insist(lambda: shop.ledger.claim(job.id, job.model, shop.name, self._published_at))
         match claim:
             case answers.Drop():
                 return Ack()
@@ -130,22 +107,21 @@ class Attempt:
 
     async def _find_or_restore(self) -> Outcome | None:
         """No record: Redis lost it, or it never was."""
-        if await self._settle_existing():
+        if await ends.settle_existing(self._shop, self.job.id):
             return Ack()
-        if await self._insist(self._shop.ledger.now) >= self.job.deadline:
+        if await self._shop.insist(self._shop.ledger.now) >= self.job.deadline:
             return await self._end_late()
         job = self.job
         fields = job.fields()
-        await self._insist(
+        await self._shop.insist(
             lambda: self._shop.ledger.restore(job.id, job.owner, job.model, fields, job.created_at, job.deadline)
         )
         self._log.info("record restored")
         # Somebody may have ended it between the look and the restoring.
-        return Ack() if await self._settle_existing() else None
+        return Ack() if await ends.settle_existing(self._shop, job.id) else None
 
     async def _end_late(self) -> Outcome:
-        await self._end_failed(Failure(code="deadline", message=OVERDUE, retryable=True), await self._history())
-        return Ack()
+        return await self._end_unclaimed(Failure(code="deadline", message=OVERDUE, retryable=True))
 
     async def _end_exhausted(self, reason: dict[str, Any]) -> Outcome:
         if reason.get("code") == ENGINE_DIED:
@@ -157,23 +133,18 @@ class Attempt:
             failure = Failure(
                 code="worker_lost", message=f"The worker was lost at the last attempt.{last}", retryable=True
             )
-        await self._end_failed(failure, await self._history())
-        return Ack()
+        return await self._end_unclaimed(failure)
 
-    async def _history(self) -> History:
-        """What the record knows of the attempts; nothing when it is gone."""
-        attempt, started, worker = await self._insist(
-            lambda: self._shop.ledger.look(self.job.id, "attempt", "started_at", "worker")
+    async def _end_unclaimed(self, failure: Failure) -> Outcome:
+        """What the record knows of earlier attempts goes into the verdict; nothing when it is gone."""
+        shop = self._shop
+        attempt, started, worker = await shop.insist(
+            lambda: shop.ledger.look(self.job.id, "attempt", "started_at", "worker")
         )
-        return History(int(attempt or 0), int(started) if started else None, worker)
-
-    async def _settle_existing(self) -> bool:
-        """Takes over the verdict that is there already. Raises StoreAway."""
-        found = await asyncio.to_thread(self._shop.store.read_verdict, self.job.id)
-        if found is None:
-            return False
-        await self._settle(found)
-        return True
+        history = History(int(attempt or 0), int(started) if started else None, worker)
+        now = await shop.insist(shop.ledger.now)
+        await ends.end(shop, ends.verdict_on(shop, self.job, "failed", now, history, error=failure))
+        return Ack()
 
     # Work.
 
@@ -202,11 +173,18 @@ class Attempt:
             return await self._fail(Failure(code=error.code, message=error.message, retryable=False, **self._where()))
         finally:
             timer.cancel()
-            await end(beats)
+            await cancel(beats)
 
     async def _draw_and_end(self) -> Outcome | None:
-        if self._claim.attempt > 1 and await self._settle_existing():
-            return Ack()
+        if self._claim.attempt > 1:
+            found = await self._until_halt(
+                self._shop.persist(self._shop.store.read_verdict, self.job.id), stop_engine=False
+            )
+            if isinstance(found, Halt):
+                return await self._leave(found)
+            if found is not None:
+                await ends.settle(self._shop, self.job.id, found)
+                return Ack()
         drawing = await self._until_halt(
             self._shop.engine.draw(self.job.model_dump(), self._claim.attempt, self.progress), stop_engine=True
         )
@@ -258,7 +236,7 @@ class Attempt:
         images = []
         for index, picture in enumerate(drawing.pictures):
             key = f"{prefix}/{index}.{picture.extension}"
-            await self._store(self._shop.store.put, key, picture.data, picture.content_type)
+            await self._shop.persist(self._shop.store.put, key, picture.data, picture.content_type)
             images.append(
                 Image(index=index, key=key, content_type=picture.content_type, width=picture.width, height=picture.height,
                       size_bytes=len(picture.data), sha256=hashlib.sha256(picture.data).hexdigest(), seed=picture.seed)
@@ -273,9 +251,8 @@ class Attempt:
             total_ms=max(0, now - self.job.created_at),
         )  # fmt: skip
         history = History(self._claim.attempt, started, self._shop.name)
-        state = await self._end(
-            self._verdict("succeeded", now, history, images=images, timings=timings, **self._where())
-        )
+        more = {"images": images, "timings": timings, **self._where()}
+        state = await ends.end(self._shop, ends.verdict_on(self._shop, self.job, "succeeded", now, history, **more))
         if state == "succeeded":
             metrics.IMAGES.labels(self.job.model).inc(len(images))
             for stage in ("queue", "load", "denoise", "decode", "upload", "work", "total"):
@@ -287,7 +264,7 @@ class Attempt:
         delay = round(delays[index] * random.uniform(0.8, 1))  # noqa: S311 - jitter, below what the delay queue waits
         reason = {"code": code, "message": message, **self._where()}
         self._log.warning("attempt failed", code=code, error=message, attempt=self._claim.attempt)
-        word, not_before = await self._insist(
+        word, not_before = await self._shop.insist(
             lambda: self._shop.ledger.retry(self.job.id, self._claim.fence, delay, reason)
         )
         if word == "OK":
@@ -304,41 +281,14 @@ class Attempt:
         return await self._fail(Failure(code=code, message=message, retryable=retryable, **self._where()))
 
     async def _fail(self, failure: Failure) -> Outcome:
+        history = History(self._claim.attempt, await self._started_at(), self._shop.name)
+        more = {"error": failure, "step": failure.step, "steps": failure.steps}
         try:
-            await self._end_failed(failure, History(self._claim.attempt, await self._started_at(), self._shop.name))
+            await ends.end(self._shop, ends.verdict_on(self._shop, self.job, "failed", self._now(), history, **more))
         except StoreAway as error:
             self._log.warning("the store is away, the message waits", error=str(error))
             return Delay(DEFER_LEASE_MS)
         return Ack()
-
-    # The verdict.
-
-    async def _end_failed(self, failure: Failure, history: History) -> None:
-        now = self._now() if self._claim.now else await self._insist(self._shop.ledger.now)
-        await self._end(self._verdict("failed", now, history, error=failure, step=failure.step, steps=failure.steps))
-
-    async def _end(self, verdict: Verdict) -> str:
-        """Seals the verdict, or takes the one that was first, and settles. Answers the state that is shown. Raises StoreAway."""
-        sealed = await self._store(self._shop.store.create_verdict, self.job.id, verdict.encode())
-        state = await self._settle(sealed)
-        code = verdict.error.code if verdict.error else ""
-        self._log.info("ended", state=state, code=code, attempt=verdict.attempt)
-        if state == verdict.state:
-            metrics.VERDICTS.labels(self.job.model, state, code).inc()
-        return state
-
-    async def _settle(self, verdict: bytes) -> str:
-        _, state = await self._insist(lambda: self._shop.ledger.settle(self.job.id, verdict, self._shop.retention))
-        return state
-
-    def _verdict(self, state: Literal["succeeded", "failed"], now: int, history: History, **more: Any) -> Verdict:
-        job = self.job
-        return Verdict(
-            id=job.id, state=state, owner=job.owner, model=job.model, task=job.task, spec=job.spec, input=job.input,
-            warnings=job.warnings, metadata=job.metadata, seed_drawn=job.seed_drawn, created_at=job.created_at,
-            started_at=history.started_at, completed_at=now, deadline=job.deadline, expires_at=now + self._shop.retention * 1000,
-            attempt=history.attempt, max_attempts=job.max_attempts, worker=history.worker, **more,
-        )  # fmt: skip
 
     async def _started_at(self) -> int:
         """When the first attempt began."""
@@ -356,8 +306,6 @@ class Attempt:
     def _now(self) -> int:
         """Redis time, carried on by the local clock since the claim."""
         return self._claim.now + round((time.monotonic() - self._claimed_at) * 1000)
-
-    # Keeping the lease; waiting for what is away.
 
     async def _beat_on(self) -> None:
         """Says twice a second how far it is, and hears when the job has ended. Redis away is no reason to stop."""
@@ -379,30 +327,6 @@ class Attempt:
             if word in ("ENDED", "STALE"):
                 self._stop(Halt[word])
                 return
-
-    async def _store(self, call: Callable[..., T], *arguments: Any) -> T:
-        """A call to S3, repeated for as long as the budget lasts. Raises StoreAway."""
-        until, pause = time.monotonic() + STORE_BUDGET_SECONDS, 0.2
-        while True:
-            try:
-                return await asyncio.to_thread(call, *arguments)
-            except StoreAway as error:
-                metrics.STORE_TROUBLE.inc()
-                if time.monotonic() + pause > until:
-                    raise
-                self._log.warning("the store is away", error=str(error))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5)
-
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """A call to Redis, repeated until it answers: nothing can be decided without it."""
-        while True:
-            try:
-                return await call()
-            except LedgerAway as error:
-                metrics.LEDGER_TROUBLE.inc()
-                self._log.warning("the ledger is away", error=str(error))
-                await asyncio.sleep(LEDGER_RETRY_SECONDS)
 
     def _stop(self, halt: Halt) -> None:
         if not self._halt.done():

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from darkroom_worker.attempt import Attempt, Workshop
+from darkroom_worker.attempt import Attempt
 from darkroom_worker.messages import Job
 from darkroom_worker.outcome import Outcome
+from darkroom_worker.workshop import Workshop
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,9 @@ Conclude = Callable[[Delivery, Attempt | None, Outcome | BaseException], Awaitab
 class Batcher:
     """Holds what is delivered and not begun, and runs it."""
 
-    def __init__(self, workshop: Workshop, conclude: Conclude) -> None:
+    def __init__(self, workshop: Workshop, begun: list[Attempt], conclude: Conclude) -> None:
         self._shop = workshop
+        self._begun = begun  # every attempt at work, for the status
         self._conclude = conclude
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
@@ -61,8 +63,11 @@ class Batcher:
             await attempt.progress.drawn.wait()
 
     async def _work(self, delivery: Delivery, attempt: Attempt) -> None:
+        self._begun.append(attempt)
         try:
             outcome: Outcome | BaseException = await attempt.run()
         except Exception as error:  # a fault of ours must not take the worker down; the consumer logs it
             outcome = error
+        finally:
+            self._begun.remove(attempt)
         await self._conclude(delivery, attempt, outcome)

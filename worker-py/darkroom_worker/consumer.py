@@ -12,14 +12,15 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from darkroom_worker import metrics
-from darkroom_worker.attempt import Attempt, Workshop
+from darkroom_worker.attempt import Attempt
 from darkroom_worker.batcher import Batcher, Delivery
 from darkroom_worker.catalog import Model
 from darkroom_worker.intake import Intake
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
-from darkroom_worker.publisher import CONFIRM_SECONDS, Publisher, connect
+from darkroom_worker.publisher import CONFIRM_SECONDS, connect
 from darkroom_worker.status import Status
 from darkroom_worker.topology import Topology
+from darkroom_worker.workshop import Workshop
 
 WATCH_SECONDS = 15
 IDLE_SECONDS = 20
@@ -38,16 +39,15 @@ class Consumer:
 
     def __init__(
         self, url: str, workshop: Workshop, models: Mapping[str, Model], topology: Topology, status: Status,
-        publisher: Publisher,
+        intake: Intake,
     ) -> None:  # fmt: skip
         self._url = url
         self._name = workshop.name
         self._models = models
         self._topology = topology
         self._status = status
-        self._publisher = publisher
-        self._intake = Intake(workshop, topology, publisher)
-        self._batcher = Batcher(workshop, self._conclude)
+        self._intake = intake
+        self._batcher = Batcher(workshop, status.attempts, self._conclude)
         self._queues: dict[str, tuple[AbstractQueue, str]] = {}
         self._connection: AbstractConnection | None = None
         self._refusals: set[asyncio.Task[None]] = set()
@@ -115,8 +115,9 @@ class Consumer:
         for model in self._models.values():
             await channel.set_qos(prefetch_count=model.batch_cap + 1)
             queue = await channel.get_queue(self._topology.queue(model.id), ensure=False)
-            tag = await queue.consume(self._receive, timeout=CONFIRM_SECONDS)
+            tag = f"{self._name}.{model.id}"
             self._queues[model.id] = (queue, tag)
+            await queue.consume(self._receive, consumer_tag=tag, timeout=CONFIRM_SECONDS)
         self._status.consuming = True
         self._status.touch()
         log.info("consuming", models=list(self._models))
@@ -149,8 +150,12 @@ class Consumer:
     async def _receive(self, message: AbstractIncomingMessage) -> None:
         self._status.held[message.message_id or ""] += 1
         self._status.touch()
-        if isinstance(received := self._intake.read(message), Delivery):
-            self._batcher.add(received)
+        received = self._intake.read(message)
+        if isinstance(received, Delivery):
+            if self._queues:
+                self._batcher.add(received)
+            else:  # it was under way when the pause began
+                await self._conclude(received, None, Requeue())
             return
         task = asyncio.create_task(self._refuse(message, received))
         self._refusals.add(task)

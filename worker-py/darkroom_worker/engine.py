@@ -18,6 +18,7 @@ import structlog
 
 from darkroom_worker import metrics, pipe
 from darkroom_worker.catalog import Model
+from darkroom_worker.settings import Settings
 
 START_SECONDS = 180  # importing torch from a cold disk takes its time
 DEATHS = 3
@@ -83,17 +84,19 @@ class Drawing:
 class Engine:
     """Keeps one child process running, and draws in it."""
 
-    def __init__(self, models: Mapping[str, Model], gpu: int, device: str, lock_dir: Path, test_mode: bool) -> None:
+    def __init__(self, models: Mapping[str, Model], config: Settings) -> None:
         self._models = models
         self._start_frame = {
             "do": "start",
             "models": [model.model_dump() for model in models.values()],
-            "gpu": gpu,
-            "device": device,
-            "lock_dir": str(lock_dir),
-            "test_mode": test_mode,
+            "worker": config.name,
+            "gpu": config.WORKER_GPU,
+            "device": config.WORKER_DEVICE,
+            "lock_dir": str(config.WORKER_LOCK_DIR),
+            "log_level": config.LOG_LEVEL,
+            "test_mode": config.TEST_MODE,
         }
-        self._gpu = gpu
+        self._gpu = config.WORKER_GPU
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._inboxes: dict[str, asyncio.Queue[pipe.Frame]] = {}
@@ -231,6 +234,8 @@ class Engine:
         package = str(Path(__file__).resolve().parents[1])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         environment["HF_HUB_OFFLINE"] = "1"
+        # Advice to programmers, in plain text, at every start.
+        environment["TRANSFORMERS_VERBOSITY"] = environment["DIFFUSERS_VERBOSITY"] = "error"
         # Threads that spin while they wait make a drawing ten times slower as soon as a neighbour wants the cores too.
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         environment.setdefault("CUDA_VISIBLE_DEVICES", str(self._gpu))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 
 import structlog
 
 from darkroom_worker import metrics
+from darkroom_worker.clock import Clock
 from darkroom_worker.ledger import Ledger, LedgerAway
 from darkroom_worker.status import Status
 
@@ -18,21 +20,23 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Runs until it is cancelled. The clock is Redis's, carried on between two looks by the local one."""
+    """Runs until it is cancelled, and keeps the clock right."""
 
-    def __init__(self, name: str, ledger: Ledger, status: Status) -> None:
+    def __init__(self, name: str, ledger: Ledger, status: Status, clock: Clock) -> None:
         self._name = name
         self._ledger = ledger
         self._status = status
+        self._clock = clock
 
     async def run(self) -> None:
-        offset = started_at = looked = 0
+        started_at = 0
+        looked = -math.inf
         while True:
             try:
-                if not started_at or time.monotonic() - looked > EVERY_SECONDS:
-                    offset = await self._ledger.now() - round(time.monotonic() * 1000)
-                    looked = round(time.monotonic())
-                now = offset + round(time.monotonic() * 1000)
+                if time.monotonic() - looked > EVERY_SECONDS:
+                    self._clock.set(await self._ledger.now())
+                    looked = time.monotonic()
+                now = self._clock.now or 0
                 started_at = started_at or now
                 self._status.changed.clear()
                 await self._ledger.heartbeat(self._name, self._status.heartbeat(now, started_at))

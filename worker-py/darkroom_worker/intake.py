@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
-from darkroom_worker import metrics
-from darkroom_worker.attempt import Workshop
+from darkroom_worker import ends, metrics
 from darkroom_worker.batcher import Delivery
-from darkroom_worker.messages import VERSION, Garbage, decode, id_times, version_of
+from darkroom_worker.clock import Clock
+from darkroom_worker.messages import VERSION, Envelope, Garbage, decode, decode_envelope, version_of
 from darkroom_worker.publisher import Publisher
+from darkroom_worker.store import StoreAway
 from darkroom_worker.topology import Topology
+from darkroom_worker.workshop import Workshop
 
 UNKNOWN_VERSION_DELAY_MS = 30_000
 
@@ -23,6 +24,10 @@ log = structlog.get_logger()
 class LaterVersion(Exception):
     """A message of a version that a newer worker will know."""
 
+    def __init__(self, job: Envelope) -> None:
+        super().__init__(f"job {job.id} comes in a later version")
+        self.job = job
+
 
 class TooOld(Exception):
     """Older than RETENTION: whatever became of it, nobody can ask any more."""
@@ -31,23 +36,24 @@ class TooOld(Exception):
 class Intake:
     """Knows what a message must look like, and where it goes when it does not."""
 
-    def __init__(self, workshop: Workshop, topology: Topology, publisher: Publisher) -> None:
-        self._retention_ms = workshop.retention * 1000
+    def __init__(self, workshop: Workshop, topology: Topology, publisher: Publisher, clock: Clock) -> None:
+        self._shop = workshop
+        self._clock = clock
         self._topology = topology
         self._publisher = publisher
 
     def read(self, message: AbstractIncomingMessage) -> Delivery | Exception:
         """The job that the message brings, or why there is none: Garbage, LaterVersion or TooOld."""
         version = version_of(message.headers.get("version"), message.body)
-        if version is not None and version > VERSION:
-            return LaterVersion(f"version {version}")
         try:
+            if version is not None and version > VERSION:
+                return LaterVersion(decode_envelope(message.body))
             job = decode(message.body)
         except Garbage as garbage:
             return garbage
         if job.model != message.routing_key:
             return Garbage(f"/model: {job.model} came with routing key {message.routing_key}")
-        if id_times(job.id)[0] + self._retention_ms < time.time() * 1000:
+        if (self._clock.now or 0) - job.created_at > self._shop.retention * 1000:
             return TooOld(job.id)
         stamp = message.headers.get("published_at")
         published_at = stamp if isinstance(stamp, int) and 0 < stamp < 2**53 else job.created_at
@@ -62,8 +68,13 @@ class Intake:
         match trouble:
             case TooOld():
                 return
-            case LaterVersion():
-                await self.delay(message, UNKNOWN_VERSION_DELAY_MS, None)
+            case LaterVersion(job=job):
+                try:
+                    ended = await ends.expire_unread(self._shop, job)
+                except StoreAway:
+                    ended = False
+                if not ended:
+                    await self.delay(message, UNKNOWN_VERSION_DELAY_MS, None)
             case _:
                 await self._copy(message, self._topology.dead_exchange, {"reason": f"garbage: {trouble}"[:1000]})
 

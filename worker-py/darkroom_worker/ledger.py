@@ -12,11 +12,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 LEASE_MS = 30_000
 HEARTBEAT_SECONDS = 20
 PREVIEW_SECONDS = 120
+# Answers of a Redis that cannot serve now; those with a class of their own (OOM, READONLY, LOADING …) need no word here.
+_PASSING = ("BUSY", "MASTERDOWN", "MISCONF", "NOREPLICAS")
 
 
 class LedgerAway(Exception):
@@ -187,5 +189,7 @@ class Ledger:
             except NoScriptError:
                 answer = await self._redis.eval(self._scripts[name], 0, *arguments)
         except RedisError as error:
+            if type(error) is ResponseError and not str(error).startswith(_PASSING):
+                raise  # the script or its arguments are wrong: waiting does not mend that
             raise LedgerAway(f"{name}: {error}") from error
         return [str(word) for word in answer]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 VERSION = 1
 ID_PATTERN = "^[0-9a-v]{28}[02468acegikmoqsu][0-9a-v]{12}[02468acegikmoqsu]$"
 
+M = TypeVar("M", bound=BaseModel)
 Milliseconds = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 
@@ -68,6 +69,15 @@ class Job(_Message):
                 "max_attempts": str(self.max_attempts),
             }
         )
+
+
+class Envelope(_Message):
+    """What every version of a message says, at the same place: enough to end a job that cannot be read."""
+
+    id: str = Field(pattern=ID_PATTERN)
+    owner: str = Field(pattern="^[0-9a-f]{32}$")
+    created_at: Milliseconds
+    deadline: Milliseconds
 
 
 class Failure(_Message):
@@ -143,20 +153,29 @@ class Verdict(_Message):
 
 def decode(body: bytes) -> Job:
     """Reads a message's body. Raises Garbage with the first thing that is wrong."""
+    job = _validate(Job, body)
+    if id_times(job.id)[0] != job.created_at:
+        raise Garbage("/created_at: differs from the time in the id")
+    return job
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """Reads what a message of any version says. Raises Garbage."""
+    return _validate(Envelope, body)
+
+
+def _validate(kind: type[M], body: bytes) -> M:
     try:
         document = json.loads(body.decode(), object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
         json.dumps(document, ensure_ascii=False).encode()  # a lone surrogate decodes, and then nothing can store it
     except (ValueError, RecursionError) as error:
         raise Garbage(f"not JSON in UTF-8: {error}") from error
     try:
-        job = Job.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         path = "/" + "/".join(str(part) for part in first["loc"])
         raise Garbage(f"{path}: {first['msg']}") from error
-    if id_times(job.id)[0] != job.created_at:
-        raise Garbage("/created_at: differs from the time in the id")
-    return job
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

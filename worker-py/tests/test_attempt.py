@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from darkroom_worker import attempt as attempts
-from darkroom_worker import catalog
-from darkroom_worker.attempt import Attempt, Workshop
-from darkroom_worker.ending import end
+from darkroom_worker import catalog, settings
+from darkroom_worker import workshop as workshops
+from darkroom_worker.attempt import Attempt
+from darkroom_worker.cancellation import cancel
 from darkroom_worker.engine import Engine
 from darkroom_worker.ledger import Ledger
 from darkroom_worker.messages import Job
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.store import Store
+from darkroom_worker.workshop import Workshop
 from tests.house import CONTRACT, House
 
 Story = Callable[[Workshop], Awaitable[None]]
@@ -44,7 +46,7 @@ def play(house: House, tmp_path: Path) -> Callable[[Story], None]:
 async def _workshop(house: House, tmp_path: Path, **changes: Any) -> AsyncIterator[Workshop]:
     environ = house.environ
     models = catalog.load(Path(environ["MODELS_FILE"]), (), test_mode=True)
-    engine = Engine(models, 0, "cpu", tmp_path, test_mode=True)
+    engine = Engine(models, settings.load({"TEST_MODE": "true", "WORKER_LOCK_DIR": str(tmp_path)}))
     ledger = Ledger(environ["REDIS_URL"], CONTRACT)
     running = asyncio.create_task(engine.run())
     known: dict[str, Any] = {
@@ -53,7 +55,7 @@ async def _workshop(house: House, tmp_path: Path, **changes: Any) -> AsyncIterat
     try:
         yield Workshop(**known)
     finally:
-        await end(running)
+        await cancel(running)
         await ledger.close()
 
 
@@ -335,7 +337,7 @@ def test_a_drain_gives_the_attempt_back(house: House, play: Callable[[Story], No
 def test_while_s3_is_away_no_verdict_is_never_read_as_none(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "STORE_BUDGET_SECONDS", 0.5)
+    monkeypatch.setattr(workshops, "STORE_BUDGET_SECONDS", 0.5)
 
     async def story() -> None:
         async with _workshop(house, tmp_path, store=_store(house, "127.0.0.1:1")) as workshop:

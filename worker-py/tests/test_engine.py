@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from darkroom_worker import engine as engines
+from darkroom_worker import settings
+from darkroom_worker.cancellation import cancel
 from darkroom_worker.catalog import Model
-from darkroom_worker.ending import end
 from darkroom_worker.engine import Drawing, Engine, EngineDied, EngineStopped, Progress, TaskFailed
 from darkroom_worker.tasks import process
 
@@ -44,12 +45,12 @@ def play(story: Story, tmp_path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def _running(tmp_path: Path) -> AsyncIterator[Engine]:
-    engine = Engine({"simulated": MODEL}, gpu=0, device="auto", lock_dir=tmp_path, test_mode=True)
+    engine = Engine({"simulated": MODEL}, settings.load({"TEST_MODE": "true", "WORKER_LOCK_DIR": str(tmp_path)}))
     running = asyncio.create_task(engine.run())
     try:
         yield engine
     finally:
-        await end(running)
+        await cancel(running)
         assert engine.pid is None
 
 

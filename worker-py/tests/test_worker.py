@@ -130,6 +130,8 @@ def test_a_drain_finishes_what_fits_gives_back_the_rest_and_costs_no_attempt(hou
         long, waiting = house.submit(steps=1000, metadata={"step_ms": "20"}), house.submit()
         wait_until(lambda: house.state(long) == "running")
         wait_until(lambda: len(_heartbeat(house, "w0")["held"]) == 2)
+        wait_until(lambda: _heartbeat(house, "w0").get("job") == long.id)
+        assert _heartbeat(house, "w0")["state"] == "busy"
         unit.stop()
         assert house.state(long) == "queued"
         assert house.redis.hget(f"job:{long.id}", "attempt") == "0"
@@ -181,6 +183,11 @@ def test_a_later_version_waits_for_a_newer_worker(house: House, tmp_path: Path) 
         wait_until(lambda: 'deliveries_total{outcome="laterversion"} 1.0' in unit.get("/metrics").text)
         wait_until(lambda: _heartbeat(house, "w0")["held"] == [])
         assert house.sealed(job) is None
+        late = house.job(deadline=1)
+        wait_until(lambda: house.now() > late.deadline)
+        body = {**late.model_dump(), "version": 2, "spec": "of another shape"}
+        house.publish_raw(json.dumps(body).encode(), late.id, version=2, deadline=late.deadline)
+        assert house.ended(late)["error"]["code"] == "deadline"
 
 
 def test_a_deleted_queue_is_declared_and_consumed_again(house: House, tmp_path: Path) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import socket
 import sys
 import threading
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import structlog
 from PIL.Image import Image
 
-from darkroom_worker import pipe
+from darkroom_worker import logs, pipe
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Job
 from darkroom_worker.tasks import process
@@ -25,7 +24,7 @@ from darkroom_worker.tasks.picture import CONTENT_TYPES, EXTENSIONS, encode
 from darkroom_worker.tasks.simulated import Simulated
 from darkroom_worker.tasks.task import BadOutput, Order, OutOfMemory, Refused, Stopped, Task
 
-log = logging.getLogger("darkroom.engine")
+log = structlog.get_logger()
 
 
 class Loop:
@@ -45,6 +44,7 @@ class Loop:
 
     def run(self) -> None:
         start, _ = pipe.read(self._stream)
+        logs.configure(start["log_level"], start["worker"])
         try:
             self._lock = self._prepare(start)
         except Exception as error:  # whatever it is, the supervisor must learn why
@@ -129,7 +129,7 @@ class Loop:
         except StruckError as error:
             self._fail(job, "engine_error", str(error), transient=True)
         except Exception as error:  # whatever a model throws must not end the engine
-            log.error("the task failed: %s", traceback.format_exc(), extra={"job_id": job.id})
+            log.exception("the task failed", job_id=job.id)
             self._fail(job, "engine_error", f"{type(error).__name__}: {error}"[:500], transient=True)
         else:
             drawn = round((time.monotonic() - began) * 1000)

@@ -1,4 +1,4 @@
-"""How a task is ended for certain."""
+"""How a task is cancelled for certain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def end(task: asyncio.Task[Any]) -> None:
+async def cancel(task: asyncio.Task[Any]) -> None:
     """Cancels until it is over. Once is not enough: before Python 3.12 `wait_for`, which redis-py uses, may swallow a cancellation."""
     while not task.done():
         task.cancel()
