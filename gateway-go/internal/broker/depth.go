@@ -3,12 +3,17 @@ package broker
 import (
 	"context"
 	"errors"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
+const depthTimeout = 2 * time.Second
+
 // Depth answers how many messages of a model are ready to be delivered. A queue that is gone is declared again, and is empty.
 func (b *Broker) Depth(ctx context.Context, model string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, depthTimeout)
+	defer cancel()
 	conn, err := b.consuming.wait(ctx)
 	if err != nil {
 		return 0, err

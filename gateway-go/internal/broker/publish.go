@@ -32,7 +32,6 @@ type Envelope struct {
 	Version     int
 	Deadline    int64
 	PublishedAt int64
-	Traceparent string // "" for none
 	Body        []byte
 }
 
@@ -112,9 +111,6 @@ func (b *Broker) redeclare(ctx context.Context) error {
 
 func (e Envelope) properties(messageType string) amqp.Publishing {
 	headers := amqp.Table{"version": int64(e.Version), "deadline": e.Deadline, "published_at": e.PublishedAt}
-	if e.Traceparent != "" {
-		headers["traceparent"] = e.Traceparent
-	}
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: "application/json", MessageId: e.ID, Type: messageType, Headers: headers, Body: e.Body,
 	}

@@ -30,7 +30,7 @@ func (c *Config) check(environment map[string]string) []error {
 	for name, good := range map[string]bool{
 		"Addr": isHostPort(c.Addr), "AdminAddr": isHostPort(c.AdminAddr), "PublishAddr": hostOf(c.PublishAddr) != "", "S3Endpoint": isHostPort(c.S3Endpoint),
 		"RabbitMQURL": hasScheme(c.RabbitMQURL, "amqp", "amqps"), "RedisURL": hasScheme(c.RedisURL, "redis", "rediss"),
-		"S3Bucket": bucketForm.MatchString(c.S3Bucket), "RetentionSeconds": c.RetentionSeconds >= 1 && c.RetentionSeconds <= 315_360_000,
+		"S3Bucket": bucketForm.MatchString(c.S3Bucket), "RetentionSeconds": c.RetentionSeconds >= 60 && c.RetentionSeconds <= 315_360_000,
 		"LogLevelName": levelErr == nil, "IDKeysText": keysErr == nil,
 		"QueueLimit": c.QueueLimit >= 1 && c.QueueLimit <= 10_000, "OwnerLimit": c.OwnerLimit >= 0 && c.OwnerLimit <= 10_000,
 		"JanitorInterval": c.JanitorInterval >= 100*time.Millisecond && c.JanitorInterval <= time.Minute,

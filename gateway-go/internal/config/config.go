@@ -31,7 +31,7 @@ type Config struct {
 	S3Bucket    string `env:"S3_BUCKET" envDefault:"darkroom" allowed:"a bucket name: 3 to 63 lower case letters, digits, '.' and '-'"`
 
 	ModelsFile       string `env:"MODELS_FILE" envDefault:"deploy/models.yaml" allowed:"the path of a file"`
-	RetentionSeconds int64  `env:"RETENTION" envDefault:"604800" allowed:"seconds, 1 to 315360000"`
+	RetentionSeconds int64  `env:"RETENTION" envDefault:"604800" allowed:"seconds, 60 to 315360000"`
 	LogLevelName     string `env:"LOG_LEVEL" envDefault:"info" allowed:"debug, info, warn or error"`
 	TestMode         bool   `env:"TEST_MODE" envDefault:"false" allowed:"true or false"`
 

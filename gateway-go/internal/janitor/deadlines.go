@@ -3,12 +3,17 @@ package janitor
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 
 	"darkroom/gateway/internal/ledger"
 )
 
 // batch is how many members of a set one pass works through.
 const batch = 200
+
+// abreast is how many jobs are ended at once.
+const abreast = 20
 
 // endLate fails every job whose deadline is past.
 func (j *Janitor) endLate(ctx context.Context) error {
@@ -20,18 +25,30 @@ func (j *Janitor) endLate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var failed error
+	var late []string
 	for _, id := range ids {
-		r, found := records[id]
-		if !found || !r.State.Live() {
-			if err := j.ledger.Drop(ctx, ledger.Deadline, id); err != nil {
-				return err
-			}
-			continue
+		if r, found := records[id]; found && r.State.Live() {
+			late = append(late, id)
+		} else if err := j.ledger.Drop(ctx, ledger.Deadline, id); err != nil {
+			return err
 		}
-		if _, err := j.desk.EndIfLate(ctx, id, r); err != nil {
-			failed = errors.Join(failed, err)
+	}
+	// Side by side: while S3 hangs, each takes its time to give up.
+	failures := make(chan error, len(late))
+	for group := range slices.Chunk(late, abreast) {
+		var ending sync.WaitGroup
+		for _, id := range group {
+			ending.Go(func() {
+				_, err := j.desk.EndIfLate(ctx, id, records[id])
+				failures <- err
+			})
 		}
+		ending.Wait()
+	}
+	close(failures)
+	var failed error
+	for err := range failures {
+		failed = errors.Join(failed, err)
 	}
 	return failed
 }

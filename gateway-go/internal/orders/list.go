@@ -2,11 +2,15 @@ package orders
 
 import (
 	"context"
+	"time"
 
 	"darkroom/gateway/internal/job"
 )
 
-const longestPage = 100
+const (
+	longestPage = 100
+	endingTime  = 3 * time.Second // for ending what is past its deadline; what is left is shown as it stands
+)
 
 // List answers an owner's jobs, newest first. Cursor is "" or a page's Next; limit is 1 to 100.
 func (d *Desk) List(ctx context.Context, owner, cursor string, limit int) (job.Page, error) {
@@ -28,12 +32,14 @@ func (d *Desk) List(ctx context.Context, owner, cursor string, limit int) (job.P
 	if len(ids) == limit {
 		page.Next = ids[len(ids)-1]
 	}
+	soon, cancel := context.WithTimeout(ctx, endingTime)
+	defer cancel()
 	for _, id := range ids {
 		r, found := records[id]
 		if !found || r.State == job.StateSubmitting || r.State == job.StateAbandoned {
 			continue
 		}
-		if late, err := d.EndIfLate(ctx, id, r); err == nil {
+		if late, err := d.EndIfLate(soon, id, r); err == nil {
 			r = late
 		}
 		j, err := d.show(ctx, id, &r)

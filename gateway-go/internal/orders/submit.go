@@ -29,29 +29,46 @@ func (d *Desk) Submit(ctx context.Context, owner string, request job.Request, ke
 	if err != nil {
 		return job.Job{}, false, err
 	}
+	m, answer, err := d.enter(ctx, owner, request, model, decided, key)
 	waited, cancel := context.WithTimeout(ctx, replayWait)
 	defer cancel()
-	for {
-		m, answer, err := d.enter(ctx, owner, request, model, decided, key)
-		if err != nil {
-			return job.Job{}, false, err
+	for err == nil && answer.Word == ledger.Replay {
+		if j, settled, err := d.replay(ctx, owner, answer); err != nil || settled {
+			return j, true, err
 		}
-		switch answer.Word {
-		case ledger.Created:
-			accepted, err = d.bringOut(context.WithoutCancel(ctx), m, answer.PublishedAt)
-			return accepted, false, err
-		case ledger.Replay:
-			if answer.State != job.StateSubmitting {
-				accepted, err = d.Read(ctx, owner, answer.ID)
-				return accepted, true, err
-			}
-			// Only the request that made the record publishes or abandons. Until it has, nothing true can be said.
-			if !pause(waited, replayPause) {
-				return job.Job{}, false, job.ErrNoAnswer
-			}
-		default:
-			return job.Job{}, false, d.refusal(ctx, model, answer)
+		if !pause(waited, replayPause) {
+			return job.Job{}, false, job.ErrNoAnswer
 		}
+		if m, answer, err = d.enter(ctx, owner, request, model, decided, key); err != nil {
+			return job.Job{}, false, job.ErrNoAnswer // an error would say that nothing runs; the first request's job may
+		}
+	}
+	if err != nil {
+		return job.Job{}, false, err
+	}
+	if answer.Word != ledger.Created {
+		return job.Job{}, false, d.refusal(ctx, model, answer)
+	}
+	accepted, err = d.bringOut(context.WithoutCancel(ctx), m, answer.PublishedAt)
+	return accepted, false, err
+}
+
+// replay shows the job that an earlier request with the same key made. Only that request publishes or abandons: until it has, and where its job has just
+// vanished, nothing is settled and the caller looks again. An error would say that nothing runs, so there is none but "no answer".
+func (d *Desk) replay(ctx context.Context, owner string, answer ledger.Submitted) (j job.Job, settled bool, err error) {
+	if answer.State == job.StateSubmitting {
+		return job.Job{}, false, nil
+	}
+	j, err = d.Read(ctx, owner, answer.ID)
+	var refusal *job.Error
+	switch {
+	case err == nil:
+		return j, true, nil
+	case errors.As(err, &refusal) && (refusal.Code == job.NotFound || refusal.Code == job.Gone):
+		return job.Job{}, false, nil
+	default:
+		d.log.Warn("a replay could not be shown", "job_id", answer.ID, "error", err)
+		return job.Job{}, false, job.ErrNoAnswer
 	}
 }
 
