@@ -90,7 +90,11 @@ func TestADeadLeaseThatNobodyHoldsIsPublishedAgain(t *testing.T) {
 		t.Fatal("published again under a live lease")
 	}
 	h.age(t, id, 16*time.Second, "lease_until")
-	h.pass(t, 2)
+	h.pass(t, 1)
+	if h.depth(t) != 0 {
+		t.Fatal("published again at first sight: it may be on its way to a worker")
+	}
+	h.pass(t, 1)
 	if h.depth(t) != 1 {
 		t.Fatal("not published again")
 	}
