@@ -50,7 +50,6 @@ class Stack:
         self.gateways = [f"http://127.0.0.1:{8080 + offset + 2 * index}" for index in range(gateways)]
         self.workers = [f"worker-{index}" for index in range(workers)]
         self.ports = {"rabbitmq": 5682 + offset, "redis": 6389 + offset, "s3": 9010 + offset}
-        self.management = f"http://127.0.0.1:{15682 + offset}"
         near = {name: port + 30 for name, port in self.ports.items()}
         clean = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
         self.environment = clean | {
