@@ -206,3 +206,40 @@ func TestADeadLetterIsHandedOverUntilItIsBuried(t *testing.T) {
 	cancel()
 	<-done
 }
+
+func TestADelayedMessageThatIsDeliveredTooOftenDiesOfThat(t *testing.T) {
+	b, ch := connect(t, "test-death")
+	ctx, cancel := context.WithCancel(t.Context())
+	letters := make(chan Dead)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.ConsumeDead(ctx, func(_ context.Context, d Dead) error {
+			if d.ID == "delayed-test" {
+				letters <- d
+			}
+			return nil
+		})
+	}()
+	if err := ch.PublishWithContext(ctx, "darkroom.delay.5s", "test-death", false, false, amqp.Publishing{MessageId: "delayed-test", DeliveryMode: amqp.Persistent}); err != nil {
+		t.Fatal(err)
+	}
+	deliveries, err := ch.Consume("darkroom.jobs.test-death", "", false, false, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case d := <-deliveries:
+			_ = d.Nack(false, true)
+			continue
+		case d := <-letters:
+			if d.Death != "delivery_limit" {
+				t.Errorf("died of %q", d.Death)
+			}
+		}
+		break
+	}
+	cancel()
+	<-done
+}

@@ -79,11 +79,21 @@ func rest(ctx context.Context) {
 
 func readDead(letter amqp.Delivery) Dead {
 	reason, _ := letter.Headers["reason"].(string)
-	death, _ := letter.Headers["x-first-death-reason"].(string)
 	return Dead{
-		ID: letter.MessageId, Body: letter.Body, Reason: reason, Death: death,
+		ID: letter.MessageId, Body: letter.Body, Reason: reason, Death: lastDeath(letter.Headers),
 		Version: number(letter.Headers["version"]), Deadline: number(letter.Headers["deadline"]), PublishedAt: number(letter.Headers["published_at"]),
 	}
+}
+
+// lastDeath is why the message came here. Its first death says nothing: for every copy that was delayed, that was the end of the delay.
+func lastDeath(headers amqp.Table) string {
+	deaths, _ := headers["x-death"].([]any) // the latest comes first
+	if len(deaths) == 0 {
+		return ""
+	}
+	latest, _ := deaths[0].(amqp.Table)
+	reason, _ := latest["reason"].(string)
+	return reason
 }
 
 func number(header any) int64 {
