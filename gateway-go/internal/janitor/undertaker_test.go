@@ -116,6 +116,20 @@ func TestTheUndertakerKnowsWhatIsDead(t *testing.T) {
 			t.Fatalf("%v, %v, %s", ok, err, d.Body)
 		}
 	})
+	t.Run("S3 away and a verdict in it: the letter is kept", func(t *testing.T) {
+		h := open(t)
+		id := h.submit(t)
+		letter := h.letter(t, "delivery_limit")
+		h.Redis.HSet(t.Context(), "job:"+id, "attempt", job.MaxAttempts)
+		nowhere, err := store.Open(store.Settings{Endpoint: "127.0.0.1:1", AccessKey: "a", SecretKey: "b", Bucket: "ccc"}, h.Decoder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.hire(h.Broker, nowhere)
+		if err := h.janitor.Undertake(t.Context(), letter); err == nil || h.state(t, id) != job.StateQueued {
+			t.Errorf("%v, state %s", err, h.state(t, id))
+		}
+	})
 	t.Run("S3 away and the record lost: the letter is kept", func(t *testing.T) {
 		h := open(t)
 		h.submit(t)

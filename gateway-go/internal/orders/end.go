@@ -9,15 +9,18 @@ import (
 )
 
 // End ends a job, unless somebody was faster: the verdict is created first, and whichever verdict counts is settled. It answers the record as it then stands.
-// With S3 away a job that has a record is ended in Redis alone, and the sealer writes the verdict later; without a record it can't be ended: the error is a refusal.
+// With S3 away a cancel or a deadline is decided in Redis alone, if there is a record, and the sealer writes the verdict later. Any other end has to wait, because a
+// verdict may be there: the error is a refusal.
 func (d *Desk) End(ctx context.Context, v job.Verdict) (job.Record, error) {
 	counted, err := d.store.PutVerdict(ctx, v)
 	unsealed := errors.Is(err, job.ErrAway)
-	if err != nil && !unsealed {
-		return job.Record{}, err
-	}
-	if unsealed {
+	switch {
+	case unsealed && v.State != job.StateCanceled && codeOf(v) != job.FailedDeadline:
+		return job.Record{}, storageAway(err)
+	case unsealed:
 		counted = v
+	case err != nil:
+		return job.Record{}, err
 	}
 	settled, err := d.ledger.Settle(ctx, counted, unsealed)
 	if err != nil {
