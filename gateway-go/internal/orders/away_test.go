@@ -1,9 +1,13 @@
 package orders_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 
+	"darkroom/gateway/internal/broker"
 	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/orders"
 	"darkroom/gateway/internal/store"
 	"darkroom/gateway/internal/testbed"
 )
@@ -64,5 +68,40 @@ func TestADeleteWithS3AwayIsFinishedLater(t *testing.T) {
 	due, err := b.Ledger.Due(t.Context(), "gc", b.Ledger.Now(), 10)
 	if err != nil || len(due) != 1 {
 		t.Errorf("the janitor is told of %v, %v", due, err)
+	}
+}
+
+func TestWithS3AwayAnAbandonedJobIsRefusedAndSealedLater(t *testing.T) {
+	b := testbed.New(t, redisDatabase)
+	id := ""
+	a := &answering{outcomes: []broker.Outcome{broker.Unknown}, meddle: func(e broker.Envelope) { id = e.ID }}
+	if _, _, err := b.Desk(b.Ledger, a, away(t, b)).Submit(t.Context(), owner, mug(), ""); codeOf(err) != job.BrokerUnavailable {
+		t.Fatal(err)
+	}
+	if err := b.Desk(b.Ledger, b.Broker, b.Store).Seal(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if v, found, err := b.Store.Verdict(t.Context(), id); !found || err != nil || v.State != job.StateAbandoned {
+		t.Errorf("%+v, %v, %v", v, found, err)
+	}
+}
+
+// wiped loses all data of Redis when a job was abandoned.
+type wiped struct {
+	orders.Ledger
+	bed *testbed.Bed
+}
+
+func (w wiped) Abandon(ctx context.Context, id string) (job.State, error) {
+	state, err := w.Ledger.Abandon(ctx, id)
+	w.bed.Redis.FlushDB(ctx)
+	return state, err
+}
+
+func TestWithS3AwayAndItsRecordLostAnAbandonedJobHasNoAnswerBecauseItMayRun(t *testing.T) {
+	b := testbed.New(t, redisDatabase)
+	a := &answering{outcomes: []broker.Outcome{broker.Unknown}}
+	if _, _, err := b.Desk(wiped{b.Ledger, b}, a, away(t, b)).Submit(t.Context(), owner, mug(), ""); !errors.Is(err, job.ErrNoAnswer) {
+		t.Fatal(err)
 	}
 }

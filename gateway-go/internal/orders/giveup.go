@@ -34,8 +34,14 @@ func (d *Desk) abandoned(ctx context.Context, m job.Message, publishedAt int64, 
 	counted, err := d.store.PutVerdict(ctx, v)
 	switch {
 	case errors.Is(err, job.ErrAway):
-		if _, err := d.insistSettle(ctx, v, true); err != nil {
+		settled, err := d.insistSettle(ctx, v, true)
+		switch {
+		case err != nil:
 			return job.Job{}, err
+		case settled.Missing: // nothing is left that would stop a copy of the message
+			return job.Job{}, job.ErrNoAnswer
+		case settled.Record.State != job.StateAbandoned:
+			return d.accept(ctx, m, publishedAt)
 		}
 		return job.Job{}, brokerAway()
 	case err != nil:
