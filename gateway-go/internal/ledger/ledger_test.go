@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,47 @@ func TestTheMarkIsTheLatestStampClaimedLongEnoughAgo(t *testing.T) {
 	for before, want := range map[time.Duration]int64{-30 * time.Second: 80, -42 * time.Second: 5, 0: 999} {
 		if got, err := l.Mark(t.Context(), "m", now.Add(before)); err != nil || got != want {
 			t.Errorf("before %v: %d, %v, want %d", before, got, err, want)
+		}
+	}
+}
+
+func TestTheBooksAreRightWhileJobsBeginAndEnd(t *testing.T) {
+	l := start(t).open(t)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- func() error {
+			for i := range 500 {
+				s := submission(l, "job-"+strconv.Itoa(i))
+				m := s.Message
+				if _, err := l.Submit(t.Context(), s); err != nil {
+					return err
+				}
+				if _, err := l.Published(t.Context(), m.ID, true); err != nil {
+					return err
+				}
+				v := job.Verdict{Version: 1, ID: m.ID, State: job.StateCanceled, Owner: m.Owner, CreatedAt: m.CreatedAt, CompletedAt: m.CreatedAt, Deadline: m.Deadline, ExpiresAt: m.Deadline, Attempt: new(0)}
+				if _, err := l.Settle(t.Context(), v, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		}()
+	}()
+	for {
+		books, err := l.Books(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if books.Unaccounted != 0 {
+			t.Fatalf("%+v", books)
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		default:
 		}
 	}
 }
