@@ -38,7 +38,7 @@ func (f *fleet) look(ctx context.Context) (snapshot, error) {
 	if time.Since(f.taken) < fleetAge {
 		return f.last, nil
 	}
-	s := snapshot{lengths: map[string]int{}, paces: map[string]time.Duration{}}
+	s := snapshot{workers: []job.Worker{}, lengths: map[string]int{}, paces: map[string]time.Duration{}}
 	beats, err := f.ledger.Workers(ctx)
 	if err != nil {
 		return snapshot{}, err

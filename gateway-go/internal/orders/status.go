@@ -16,9 +16,14 @@ func (d *Desk) Status(ctx context.Context) (job.ServiceStatus, error) {
 	if err != nil {
 		return job.ServiceStatus{}, ledgerAway(err)
 	}
-	workers := s.workers
-	if workers == nil {
-		workers = []job.Worker{}
+	return job.ServiceStatus{Ledger: books, Workers: s.workers, Models: d.models(s)}, nil
+}
+
+// Workers answers the live workers. It costs next to nothing: every open page asks.
+func (d *Desk) Workers(ctx context.Context) ([]job.Worker, error) {
+	s, err := d.fleet.look(ctx)
+	if err != nil {
+		return nil, ledgerAway(err)
 	}
-	return job.ServiceStatus{Ledger: books, Workers: workers, Models: d.models(s)}, nil
+	return s.workers, nil
 }

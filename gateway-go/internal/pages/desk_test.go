@@ -18,6 +18,7 @@ type shownDesk struct {
 	jobs  []job.Job
 	away  error // what every question answers, when the ledger is away
 	asked []job.Request
+	books int // how often they were read
 }
 
 func (d *shownDesk) Submit(_ context.Context, _ string, request job.Request, _ string) (job.Job, bool, error) {
@@ -68,19 +69,25 @@ func (d *shownDesk) Models(context.Context) ([]job.Model, error) { return sample
 
 func (d *shownDesk) Limits() job.Limits { return job.Limits{Retention: 7 * 24 * time.Hour} }
 
-func (d *shownDesk) Status(context.Context) (job.ServiceStatus, error) {
+func (d *shownDesk) Status(ctx context.Context) (job.ServiceStatus, error) {
+	d.books++
+	workers, err := d.Workers(ctx)
+	return job.ServiceStatus{
+		Ledger:  job.Ledger{Accepted: 12481, Succeeded: 12101, Failed: 87, Canceled: 241, Expired: 38, InFlight: 14},
+		Models:  sampleModels,
+		Workers: workers,
+	}, err
+}
+
+func (d *shownDesk) Workers(context.Context) ([]job.Worker, error) {
 	if d.away != nil {
-		return job.ServiceStatus{}, d.away
+		return nil, d.away
 	}
 	now := time.Now()
-	return job.ServiceStatus{
-		Ledger: job.Ledger{Accepted: 12481, Succeeded: 12101, Failed: 87, Canceled: 241, Expired: 38, InFlight: 14},
-		Models: sampleModels,
-		Workers: []job.Worker{
-			{Name: "worker 1", State: "busy", Stage: "denoising", Warm: []string{"pocket-studio"}, SeenAt: now.Add(-time.Second)},
-			{Name: "worker 2", State: "ready", Loading: &job.Loading{Model: "sdxl", Since: now, ExpectedMS: 12_000}, SeenAt: now.Add(-2 * time.Second)},
-			{Name: "worker 3", State: "draining", Warm: []string{"pocket-studio"}, SeenAt: now},
-		},
+	return []job.Worker{
+		{Name: "worker 1", State: "busy", Stage: "denoising", Warm: []string{"pocket-studio"}, SeenAt: now.Add(-time.Second)},
+		{Name: "worker 2", State: "ready", Loading: &job.Loading{Model: "sdxl", Since: now, ExpectedMS: 12_000}, SeenAt: now.Add(-2 * time.Second)},
+		{Name: "worker 3", State: "draining", Warm: []string{"pocket-studio"}, SeenAt: now},
 	}, nil
 }
 

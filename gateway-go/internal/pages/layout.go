@@ -26,21 +26,25 @@ type strip struct {
 }
 
 func (s *Studio) layout(ctx context.Context, title, way string) layout {
-	status, err := s.Desk.Status(ctx)
+	workers, err := s.Desk.Workers(ctx)
+	var models []job.Model
+	if err == nil {
+		models, err = s.Desk.Models(ctx)
+	}
 	if err != nil {
-		s.Log.WarnContext(ctx, "status for the strip", "error", err)
+		s.Log.WarnContext(ctx, "workers for the strip", "error", err)
 		return layout{Title: title, Way: way, Strip: strip{Away: "cannot be counted right now"}}
 	}
-	return layout{Title: title, Way: way, Strip: newStrip(status)}
+	return layout{Title: title, Way: way, Strip: newStrip(workers, models)}
 }
 
-func newStrip(status job.ServiceStatus) strip {
-	line := strip{Workers: len(status.Workers)}
-	for _, worker := range status.Workers {
+func newStrip(workers []job.Worker, models []job.Model) strip {
+	line := strip{Workers: len(workers)}
+	for _, worker := range workers {
 		line.Lit = line.Lit || atWork(worker)
 	}
 	var warm []string
-	for _, model := range status.Models {
+	for _, model := range models {
 		line.InLine += model.QueueLength
 		if model.Warm > 0 {
 			warm = append(warm, model.Name)

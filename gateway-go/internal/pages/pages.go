@@ -19,6 +19,7 @@ type Desk interface {
 	List(ctx context.Context, owner, cursor string, limit int) (job.Page, error)
 	Models(ctx context.Context) ([]job.Model, error)
 	Limits() job.Limits
+	Workers(ctx context.Context) ([]job.Worker, error)
 	Status(ctx context.Context) (job.ServiceStatus, error)
 }
 

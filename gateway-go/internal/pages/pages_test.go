@@ -158,6 +158,17 @@ func TestTheBooksShowBothSidesAndTheZero(t *testing.T) {
 	}
 }
 
+func TestOnlyTheStatusPageReadsTheBooks(t *testing.T) {
+	desk := &shownDesk{jobs: allJobs()}
+	server := serve(t, desk)
+	for _, path := range []string{"/", "/strip", "/jobs/" + desk.jobs[0].ID} { // every open page asks for the strip every 5 s
+		get(t, server.URL+path)
+	}
+	if desk.books != 0 {
+		t.Errorf("the books were read %d times", desk.books)
+	}
+}
+
 func TestStaticFilesAreKeptForEverAndTheStyleStaysLight(t *testing.T) {
 	server := serve(t, &shownDesk{})
 	page := get(t, server.URL+"/")
