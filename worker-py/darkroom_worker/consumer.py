@@ -22,6 +22,7 @@ from darkroom_worker.status import Status
 from darkroom_worker.topology import Topology
 from darkroom_worker.workshop import Workshop
 
+LOOK_SECONDS = 0.5
 WATCH_SECONDS = 15
 IDLE_SECONDS = 20
 FAULT_DELAY_MS = 15_000
@@ -95,6 +96,8 @@ class Consumer:
 
     async def _consume(self) -> None:
         """One connection's life. Raises when it is over."""
+        # Asked once: every answer is a new future that the channel keeps until it closes.
+        closed = asyncio.ensure_future(channel.closed())
         self._connection = await connect(self._url, f"{self._name} consumes")
         channel = await self._connection.channel(publisher_confirms=False)
         await self._topology.declare(channel, self._models)
@@ -109,7 +112,7 @@ class Consumer:
             if time.monotonic() - watched > WATCH_SECONDS:
                 watched = time.monotonic()
                 await self._watch()
-            await asyncio.wait({asyncio.ensure_future(channel.closed())}, timeout=0.5)
+            await asyncio.wait({closed}, timeout=LOOK_SECONDS)
 
     async def _resume(self, channel: AbstractChannel) -> None:
         for model in self._models.values():
@@ -176,6 +179,9 @@ class Consumer:
             outcome = Delay(FAULT_DELAY_MS)
         metrics.DELIVERIES.labels(type(outcome).__name__.lower()).inc()
         match outcome:
+                # Taking nothing comes first, or the same message is back within a millisecond, until its delivery limit.
+                if self._queues:
+                    await self._pause()
             case Ack():
                 await self._ack(message)
             case Requeue():

@@ -56,7 +56,7 @@ class Intake:
         if (self._clock.now or 0) - job.created_at > self._shop.retention * 1000:
             return TooOld(job.id)
         stamp = message.headers.get("published_at")
-        published_at = stamp if isinstance(stamp, int) and 0 < stamp < 2**53 else job.created_at
+        published_at = stamp if type(stamp) is int and 0 < stamp < 2**53 else job.created_at
         return Delivery(job, published_at, message)
 
     async def refuse(self, message: AbstractIncomingMessage, trouble: Exception) -> None:

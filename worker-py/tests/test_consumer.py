@@ -1,0 +1,82 @@
+"""The consumer against the real broker: what it takes, gives back and keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from darkroom_worker import consumer as consumers
+from darkroom_worker import settings
+from darkroom_worker.app import Worker
+from darkroom_worker.cancellation import cancel
+from darkroom_worker.status import Status
+from tests.crew import worker
+from tests.house import House, wait_until
+
+
+class Fit(Status):
+    """Takes work always, and counts how often the consumer looks."""
+
+    looks = 0
+
+    @property
+    def unfit(self) -> dict[str, str]:
+        Fit.looks += 1
+        return {}
+
+
+def test_an_idle_consumer_keeps_nothing_of_each_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("darkroom_worker.app.Status", Fit)
+
+    async def story() -> None:
+        consumer = Worker(settings.load(house.environ)).consumer
+        running = asyncio.create_task(consumer.run())
+        try:
+            await _look(10)
+            before = _futures()
+            await _look(300)
+            assert _futures() <= before + 20
+        finally:
+            await cancel(running)
+            await consumer.close()
+
+    asyncio.run(story())
+
+
+def test_a_sick_engine_gives_each_message_back_once_and_not_a_hundred_times(house: House, tmp_path: Path) -> None:
+    with worker(house, tmp_path) as unit:
+        for _ in range(3):
+            house.submit(metadata={"fault": "exit@1"})
+        waiting = [house.submit() for _ in range(2)]
+        wait_until(lambda: json.loads(house.redis.get("worker:w0") or "{}").get("state") == "sick", 20)
+        wait_until(lambda: house.left() >= len(waiting))
+        requeued = re.search(r'deliveries_total\{outcome="requeue"\} (\S+)', unit.get("/metrics").text)
+        assert requeued
+        assert float(requeued[1]) <= 4  # what was held, once
+
+
+@pytest.mark.parametrize("stamp", [True, -1, 2**60])
+def test_a_stamp_that_is_no_time_is_not_believed(house: House, tmp_path: Path, stamp: int) -> None:
+    with worker(house, tmp_path):
+        job = house.job()
+        house.record(job)
+        house.publish(job, stamp)
+        assert house.ended(job, 20)["state"] == "succeeded"
+
+
+async def _look(often: int) -> None:
+    async with asyncio.timeout(30):
+        until = Fit.looks + often
+        while Fit.looks < until:
+            await asyncio.sleep(0.01)
+
+
+def _futures() -> int:
+    gc.collect()
+    return sum(isinstance(thing, asyncio.Future) for thing in gc.get_objects())
