@@ -58,7 +58,16 @@ def test_a_path_that_climbs_leads_nowhere(path: str, stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def key(running_stack: Stack) -> str:
     """An API key made by the operator's command."""
-    return keys(running_stack, "add", "system tests").strip()
+    return new_key(running_stack)
+
+
+def new_key(stack: Stack) -> str:
+    """A key that the gateways know: they look into the file once a second."""
+    key = keys(stack, "add", "system tests").strip()
+    client = Client(stack.gateways, key)
+    for gateway in range(len(stack.gateways)):
+        until(lambda: client.request("GET", "/v1/jobs", gateway).is_success, 5, "it is known")  # noqa: B023
+    return key
 
 
 def keys(stack: Stack, *arguments: str) -> str:
@@ -92,7 +101,7 @@ def test_a_wrong_key_is_401_and_never_falls_back_to_the_cookie(
 
 
 def test_a_revoked_key_is_refused_within_seconds(stack: Stack) -> None:
-    fresh = keys(stack, "add", "to revoke").strip()
+    fresh = new_key(stack)
     client = Client(stack.gateways, fresh)
     client.accepted()
     keys(stack, "revoke", fresh.split("_")[1])
