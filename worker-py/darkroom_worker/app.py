@@ -30,6 +30,8 @@ from darkroom_worker.store import Store
 from darkroom_worker.topology import Topology
 from darkroom_worker.workshop import Workshop
 
+BOOT_ERROR = 3  # gunicorn's word for: starting me again would not help
+
 log = structlog.get_logger()
 
 
@@ -84,7 +86,8 @@ def create_app() -> FastAPI:
         logs.configure(config.LOG_LEVEL, config.name)
         worker = Worker(config)
     except (settings.BadSetting, catalog.BadCatalogue) as error:
-        sys.exit(f"darkroom-worker: {error}")
+        print(f"darkroom-worker: {error}", file=sys.stderr, flush=True)
+        sys.exit(BOOT_ERROR)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -120,8 +123,11 @@ def create_app() -> FastAPI:
 
 async def _leave(worker: Worker, drain: asyncio.Event) -> None:
     await drain.wait()
-    await worker.stop()
-    log.info("gone")
+    try:
+        await worker.stop()
+        log.info("gone")
+    except Exception:  # whatever it is, it must not keep a drained worker from leaving
+        log.exception("the drain broke")
     os.kill(os.getpid(), signal.SIGQUIT)  # gunicorn's word for: leave at once
 
 

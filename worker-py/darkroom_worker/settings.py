@@ -37,16 +37,16 @@ class Settings(BaseModel):
 
     RABBITMQ_URL: str = Field("amqp://guest:guest@127.0.0.1:5682/", pattern="^amqps?://")
     RABBITMQ_CONSUMER_TIMEOUT: int = Field(1_800_000, ge=60_000)  # ms
-    REDIS_URL: str = Field("redis://127.0.0.1:6389/0", pattern="^(rediss?|unix)://")
-    S3_ENDPOINT: str = Field("127.0.0.1:9010", pattern=r"^[^/\s]+$")  # host:port
+    REDIS_URL: str = Field("redis://127.0.0.1:6389/0", pattern="^rediss?://")
+    S3_ENDPOINT: str = Field("127.0.0.1:9010", pattern=r"^[^/\s]+:[0-9]+$")  # host:port
     S3_SECURE: bool = False
     S3_ACCESS_KEY: str = Field("minioadmin", min_length=1)
     S3_SECRET_KEY: str = Field("minioadmin", min_length=1)
     S3_BUCKET: str = Field("darkroom", pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     MODELS_FILE: Path = CHECKOUT / "deploy" / "models.yaml"
     CONTRACT_DIR: Path = CHECKOUT / "contract"
-    RETENTION: int = Field(604_800, ge=60)  # s
-    LOG_LEVEL: Literal["debug", "info", "warning", "error"] = "info"
+    RETENTION: int = Field(604_800, ge=60, le=315_360_000)  # s
+    LOG_LEVEL: Literal["debug", "info", "warn", "warning", "error"] = "info"
     TEST_MODE: bool = False
 
     WORKER_GPU: int = Field(0, ge=0, le=1023)

@@ -22,9 +22,12 @@ def test_the_defaults_work_on_loopback() -> None:
     [
         ("RABBITMQ_URL", "http://x"),
         ("REDIS_URL", "localhost"),
+        ("REDIS_URL", "unix:///run/redis.sock"),
         ("S3_ENDPOINT", "http://127.0.0.1:9010"),
+        ("S3_ENDPOINT", "127.0.0.1"),
         ("S3_BUCKET", "Not A Bucket"),
         ("RETENTION", "0"),
+        ("RETENTION", "315360001"),
         ("WORKER_GPU", "-1"),
         ("WORKER_NAME", "a b"),
         ("WORKER_DEVICE", "tpu"),
@@ -55,6 +58,12 @@ def test_lists_and_seconds_are_read_as_people_write_them() -> None:
     config = settings.load({"WORKER_MODELS": "a, b c", "WORKER_DRAIN_GRACE": "12s", "RABBITMQ_URL": ""})
     assert config.WORKER_MODELS == ("a", "b", "c")
     assert config.WORKER_DRAIN_GRACE == 12
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warn", "warning", "error"])
+def test_a_level_is_spelled_as_either_language_does(level: str) -> None:
+    config = settings.load({"LOG_LEVEL": level})
+    assert config.LOG_LEVEL == level
 
 
 def test_the_last_of_the_held_messages_is_acked_before_the_broker_loses_patience() -> None:
