@@ -11,6 +11,7 @@ from system.books import Books
 from system.broker import Broker
 from system.client import Client
 from system.stack import Stack
+from system.wait import until
 
 OFFSET = int(os.environ.get("TEST_PORT_OFFSET", "3000"))
 
@@ -24,16 +25,18 @@ def running_stack() -> Iterator[Stack]:
         try:
             stack.up()
             yield stack
+            until(lambda: not Books(stack).live(), 60, "every job of every test has ended")
         finally:
             stack.down()
 
 
 @pytest.fixture
-def stack(running_stack: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The stack, well. Whatever the test broke is mended before the next one."""
+def stack(running_stack: Stack) -> Iterator[Stack]:
+    """The stack, well. Whatever the test broke is mended before the next one, and its books must add up."""
     running_stack.until_ready()
     yield running_stack
     running_stack.proxy.mend()
+    assert Books(running_stack).unaccounted() == 0
 
 
 @pytest.fixture

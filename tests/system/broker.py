@@ -60,6 +60,10 @@ class Broker:
         with self.channel() as channel:
             channel.queue_delete(queue)
 
+    def delete_exchange(self, exchange: str) -> None:
+        with self.channel() as channel:
+            channel.exchange_delete(exchange)
+
     def exists(self, queue: str) -> bool:
         try:
             self.depth(queue)

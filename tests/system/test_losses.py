@@ -42,18 +42,27 @@ def test_an_emptied_redis_loses_no_job_and_changes_no_answer(stack: Stack, clien
 
 
 @pytest.mark.timeout(200)
-def test_a_deleted_queue_is_declared_and_filled_again(
+def test_a_deleted_and_a_purged_queue_are_filled_again(
     stack: Stack, client: Client, books: Books, broker: Broker
 ) -> None:
     busy = occupy(client, stack, 8)
-    lost = [client.accepted(model="spare") for _ in range(10)]
+    lost = [client.accepted(model=model) for model in ("spare", "simulated") for _ in range(10)]
     broker.delete("darkroom.jobs.spare")
+    broker.purge("darkroom.jobs.simulated")
     for job in busy:
         client.succeeded(job, 30)
     for job in lost:
         client.succeeded(job, 100)
     assert broker.exists("darkroom.jobs.spare")
     assert books.unaccounted() == 0
+
+
+@pytest.mark.timeout(120)
+def test_a_deleted_exchange_is_declared_again(client: Client, broker: Broker) -> None:
+    broker.delete_exchange("darkroom.jobs")
+    for model in ("simulated", "spare"):
+        until(lambda: client.submit(model=model, key=model).status_code == 202, 30, "it is taken")  # noqa: B023
+        client.succeeded(client.accepted(model=model, key=model), 60)
 
 
 @pytest.mark.timeout(150)
@@ -125,6 +134,48 @@ def test_a_redis_that_is_away_is_a_503(stack: Stack, client: Client) -> None:
         assert int(answer.headers["Retry-After"]) >= 1
     stack.until_ready()
     client.succeeded(job)
+
+
+@pytest.mark.timeout(120)
+def test_a_redis_without_memory_takes_nothing_and_loses_nothing(stack: Stack, client: Client, books: Books) -> None:
+    running = client.accepted(**lasting(1.5))
+    client.running(running)
+    books.redis.config_set("maxmemory", "100kb")
+    try:
+        answer = client.submit()
+        assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
+        until(lambda: books.verdict(running), 20, "the job goes on to its verdict")
+        assert client.job(running)["status"] == "running"
+    finally:
+        books.redis.config_set("maxmemory", "0")
+    client.succeeded(running)
+    client.succeeded(client.accepted())
+
+
+def test_forgotten_scripts_are_not_noticed(client: Client, books: Books) -> None:
+    books.redis.script_flush()
+    client.succeeded(client.accepted())
+
+
+@pytest.mark.timeout(120)
+def test_a_slow_redis_doubles_nothing(stack: Stack, client: Client) -> None:
+    stack.proxy.slow("redis", 800)
+    jobs = [client.accepted(key=f"slow-{number}") for number in range(3)]
+    assert [client.accepted(key=f"slow-{number}") for number in range(3)] == jobs
+    for job in jobs:
+        assert client.succeeded(job, 60)["attempt"] == 1
+
+
+@pytest.mark.timeout(120)
+def test_a_broker_whose_connections_break_again_and_again_loses_nothing(stack: Stack, client: Client) -> None:
+    jobs = [client.accepted(**lasting(1)) for _ in range(12)]
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        time.sleep(2)
+        with stack.proxy.away("rabbitmq"):
+            time.sleep(0.1)
+    for job in jobs:
+        client.succeeded(job, 75)
 
 
 def test_a_damaged_picture_is_never_served(client: Client, books: Books) -> None:
