@@ -63,7 +63,7 @@ def test_lists_and_seconds_are_read_as_people_write_them() -> None:
 @pytest.mark.parametrize("level", ["debug", "info", "warn", "warning", "error"])
 def test_a_level_is_spelled_as_either_language_does(level: str) -> None:
     config = settings.load({"LOG_LEVEL": level})
-    assert config.LOG_LEVEL == level
+    assert level == config.LOG_LEVEL
 
 
 def test_the_last_of_the_held_messages_is_acked_before_the_broker_loses_patience() -> None:
