@@ -51,7 +51,7 @@ class Consumer:
         self._batcher = Batcher(workshop, status.attempts, self._conclude)
         self._queues: dict[str, tuple[AbstractQueue, str]] = {}
         self._connection: AbstractConnection | None = None
-        self._refusals: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # kept, or they might be collected before they end
 
     async def run(self) -> None:
         """Consumes until it is cancelled, across any number of connections."""
@@ -86,21 +86,18 @@ class Consumer:
         """Whatever is still unacknowledged goes back to the queue with this."""
         for task in list(self._batcher.running):
             task.cancel()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
-                async with asyncio.timeout(CONFIRM_SECONDS):
-                    await connection.close()
+        if self._connection is not None:
+            await _close(self._connection)
 
     # Receiving.
 
     async def _consume(self) -> None:
         """One connection's life. Raises when it is over."""
-        # Asked once: every answer is a new future that the channel keeps until it closes.
-        closed = asyncio.ensure_future(channel.closed())
         self._connection = await connect(self._url, f"{self._name} consumes")
         channel = await self._connection.channel(publisher_confirms=False)
         await self._topology.declare(channel, self._models)
+        # Asked once: every answer is a new future that the channel keeps until it closes.
+        closed = asyncio.ensure_future(channel.closed())
         watched = time.monotonic()
         while True:
             if channel.is_closed or self._connection.is_closed:
@@ -161,8 +158,8 @@ class Consumer:
                 await self._conclude(received, None, Requeue())
             return
         task = asyncio.create_task(self._refuse(message, received))
-        self._refusals.add(task)
-        task.add_done_callback(self._refusals.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # Concluding.
 
@@ -179,12 +176,12 @@ class Consumer:
             outcome = Delay(FAULT_DELAY_MS)
         metrics.DELIVERIES.labels(type(outcome).__name__.lower()).inc()
         match outcome:
-                # Taking nothing comes first, or the same message is back within a millisecond, until its delivery limit.
-                if self._queues:
-                    await self._pause()
             case Ack():
                 await self._ack(message)
             case Requeue():
+                # Taking nothing comes first, or the same message is back within a millisecond, until its delivery limit.
+                if self._queues:
+                    await self._pause()
                 with contextlib.suppress(*CONNECTION_EXCEPTIONS):
                     await message.nack(requeue=True)
             case Delay(wait_ms, published_at):
@@ -213,10 +210,18 @@ class Consumer:
         self._status.consuming = False
         for delivery in self._batcher.empty():
             self._let_go(delivery.message)
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed:
-            closing = asyncio.create_task(connection.close())
-            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if self._connection is not None:
+            closing = asyncio.create_task(_close(self._connection))
+            self._tasks.add(closing)
+            closing.add_done_callback(self._tasks.discard)
+            self._connection = None
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """A broker that is gone answers no goodbye."""
+    with contextlib.suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+        async with asyncio.timeout(CONFIRM_SECONDS):
+            await connection.close()
 
 
 def _is_lost(message: AbstractIncomingMessage) -> bool:
