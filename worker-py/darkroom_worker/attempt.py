@@ -31,6 +31,7 @@ RETRY_MS = (5_000, 30_000, 120_000)
 DEATH_RETRY_MS = (0, 5_000, 30_000)
 DEFER_LEASE_MS = 15_000
 ENGINE_DIED = "engine_died"  # the reason code that makes an exhausted job poison
+POISON = "This job ended the engine at every attempt. {} Change the request: the same one would do it again."
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -125,14 +126,11 @@ class Attempt:
 
     async def _end_exhausted(self, reason: dict[str, Any]) -> Outcome:
         if reason.get("code") == ENGINE_DIED:
-            failure = Failure(
-                code="poison", message=f"The engine died at every attempt, last: {reason['message']}.", retryable=False
-            )
+            failure = Failure(code="poison", message=POISON.format(reason["message"]), retryable=False)
         else:
-            last = f" Before that: {reason['message']}." if reason.get("message") else ""
-            failure = Failure(
-                code="worker_lost", message=f"The worker was lost at the last attempt.{last}", retryable=True
-            )
+            before = f" The attempt before: {reason['message']}" if reason.get("message") else ""
+            message = f"The worker was lost at the last attempt. Try again.{before}"
+            failure = Failure(code="worker_lost", message=message, retryable=True)
         return await self._end_unclaimed(failure)
 
     async def _end_unclaimed(self, failure: Failure) -> Outcome:
@@ -164,9 +162,10 @@ class Attempt:
         try:
             return await self._draw_and_end()
         except StoreAway as error:
-            return await self._give_up("storage_unavailable", str(error), RETRY_MS)
+            message = f"The pictures could not be stored ({error}). Try again later."
+            return await self._give_up("storage_unavailable", message, RETRY_MS)
         except EngineDied as error:
-            return await self._give_up(ENGINE_DIED, str(error), DEATH_RETRY_MS)
+            return await self._give_up(ENGINE_DIED, f"The engine died: {error}.", DEATH_RETRY_MS)
         except TaskFailed as error:
             if error.transient:
                 return await self._give_up(error.code, error.message, RETRY_MS)
@@ -222,7 +221,7 @@ class Attempt:
             case Halt.DEADLINE:
                 return await self._fail(Failure(code="deadline", message=OVERDUE, retryable=True, **self._where()))
             case Halt.LIMIT:
-                message = f"It took longer than the {self._shop.limit:.0f} s that one attempt may take: ask for less."
+                message = f"It took longer than the {self._shop.limit:.0f} s that one attempt may take. Ask for less."
                 return await self._fail(Failure(code="engine_error", message=message, retryable=False, **self._where()))
             case Halt.DRAIN:
                 with contextlib.suppress(LedgerAway):
@@ -276,7 +275,7 @@ class Attempt:
         if word != "LAST":
             return None
         if code == ENGINE_DIED:
-            code, message = "poison", f"The engine died at every attempt, last: {message}."
+            code, message = "poison", POISON.format(message)
         retryable = code not in ("poison", "out_of_memory")
         return await self._fail(Failure(code=code, message=message, retryable=retryable, **self._where()))
 

@@ -12,7 +12,7 @@ from darkroom_worker import metrics
 from darkroom_worker.messages import Envelope, Failure, Job, Verdict
 from darkroom_worker.workshop import Workshop
 
-OVERDUE = "Its time was over before it was finished: try again, or allow more time."
+OVERDUE = "Its time was over before it was finished. Try again, or allow more time."
 
 log = structlog.get_logger()
 

@@ -16,6 +16,8 @@ class Wire:
         self._target = (host, int(port))
         self._whole = threading.Event()
         self._whole.set()
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._ends: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -27,11 +29,17 @@ class Wire:
         for end in list(self._ends):
             _close(end)
 
+    def freeze(self) -> None:
+        """A black hole: connections stay, and nothing passes any more."""
+        self._flowing.clear()
+
     def mend(self) -> None:
         self._whole.set()
+        self._flowing.set()
 
     def close(self) -> None:
         self.cut()
+        self._flowing.set()
         _close(self._listener)
 
     def _accept(self) -> None:
@@ -55,6 +63,7 @@ class Wire:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._flowing.wait()
                 sink.sendall(data)
         for end in (source, sink):
             _close(end)

@@ -35,6 +35,19 @@ def test_a_cut_broker_connection_in_mid_job_costs_nothing(house: House, tmp_path
         assert house.ended(house.submit())["state"] == "succeeded"
 
 
+def test_a_broker_that_only_keeps_silent_is_left_within_35_seconds(house: House, tmp_path: Path) -> None:
+    url = house.environ["RABBITMQ_URL"]
+    with (
+        wire(_target(url)) as broker,
+        worker(house, tmp_path, RABBITMQ_URL=url.replace(_target(url), broker.address)) as unit,
+    ):
+        broker.freeze()
+        wait_until(lambda: "rabbitmq" in (unit.reasons() or {}), 35)
+        broker.mend()
+        unit.ready()
+        assert house.ended(house.submit())["state"] == "succeeded"
+
+
 def test_while_the_store_is_away_nothing_is_taken_and_a_drawn_picture_waits_for_it(
     house: House, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pika
@@ -22,140 +22,91 @@ from tests.house import House, wait_until
 MAX_IDLE_SUPERVISOR_MIB = 120
 
 
+@pytest.fixture(scope="module")
+def steady(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """One worker for all tests that leave it as they found it."""
+    with worker(house, tmp_path_factory.mktemp("steady"), "steady") as unit:
+        yield unit
+
+
 def test_a_job_becomes_a_labelled_picture_with_its_settings_and_the_message_is_gone(
-    house: House, tmp_path: Path
+    house: House, steady: Worker
 ) -> None:
-    with worker(house, tmp_path):
-        job = house.submit(n=2, width=256, height=128)
-        verdict = house.ended(job)
-        assert verdict == house.sealed(job)
-        assert (verdict["state"], verdict["attempt"], verdict["worker"]) == ("succeeded", 1, "w0")
-        assert [image["seed"] for image in verdict["images"]] == [7, 8]
-        picture: Any = Image.open(io.BytesIO(house.image(verdict, 1)))
-        assert picture.size == (256, 128)
-        assert picture.text["parameters"].startswith(
-            "a green glass bottle\nSteps: 4, Sampler: simulated, CFG scale: 3, Seed: 8"
-        )
-        settings = json.loads(picture.text["darkroom"])
-        assert (settings["simulated"], settings["seed"], settings["job"]) == (True, 8, job.id)
-        assert set(verdict["timings"]) == {
-            f"{part}_ms" for part in ("queue", "load", "denoise", "decode", "upload", "work", "total")
-        }
-        wait_until(lambda: house.left() == 0)
-        wait_until(lambda: _heartbeat(house, "w0")["held"] == [])
+    job = house.submit(n=2, width=256, height=128)
+    verdict = house.ended(job)
+    assert verdict == house.sealed(job)
+    assert (verdict["state"], verdict["attempt"], verdict["worker"]) == ("succeeded", 1, "steady")
+    assert [image["seed"] for image in verdict["images"]] == [7, 8]
+    picture: Any = Image.open(io.BytesIO(house.image(verdict, 1)))
+    assert picture.size == (256, 128)
+    assert picture.text["parameters"].startswith(
+        "a green glass bottle\nSteps: 4, Sampler: simulated, CFG scale: 3, Seed: 8"
+    )
+    settings = json.loads(picture.text["darkroom"])
+    assert (settings["simulated"], settings["seed"], settings["job"]) == (True, 8, job.id)
+    assert set(verdict["timings"]) == {
+        f"{part}_ms" for part in ("queue", "load", "denoise", "decode", "upload", "work", "total")
+    }
+    wait_until(lambda: house.left() == 0)
+    wait_until(lambda: _heartbeat(house, "steady")["held"] == [])
 
 
-def test_jobs_one_after_another_load_nothing_again_and_every_one_ends(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path) as unit:
-        jobs = [house.submit(steps=2) for _ in range(12)]
-        assert {house.ended(job)["state"] for job in jobs} == {"succeeded"}
-        loads = [
-            line
-            for line in unit.get("/metrics").text.splitlines()
-            if line.startswith("darkroom_worker_model_loads_total{")
-        ]
-        assert [line.split()[-1] for line in loads] == ["1.0"]
+def test_jobs_one_after_another_load_nothing_again_and_every_one_ends(house: House, steady: Worker) -> None:
+    jobs = [house.submit(steps=2) for _ in range(12)]
+    assert {house.ended(job)["state"] for job in jobs} == {"succeeded"}
+    loads = [
+        line
+        for line in steady.get("/metrics").text.splitlines()
+        if line.startswith("darkroom_worker_model_loads_total{")
+    ]
+    assert [line.split()[-1] for line in loads] == ["1.0"]
 
 
-def test_two_workers_share_one_queue(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path, "w0"), worker(house, tmp_path, "w1"):
-        jobs = [house.submit(steps=10) for _ in range(12)]
-        assert {house.ended(job)["worker"] for job in jobs} == {"w0", "w1"}
+def test_a_cancel_frees_the_engine_within_a_second(house: House, steady: Worker) -> None:
+    long, short = house.submit(steps=1000), house.submit()
+    wait_until(lambda: int(house.redis.hget(f"job:{long.id}", "step") or 0) > 2)
+    verdict = _canceled(house, long)
+    began = time.monotonic()
+    house.script("settle", long.id, verdict, "", 600_000)
+    wait_until(lambda: house.state(short) != "queued")
+    assert time.monotonic() - began < 1.5
+    assert house.ended(short)["state"] == "succeeded"
+    assert house.state(long) == "canceled"
 
 
-def test_a_cancel_frees_the_engine_within_a_second(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path):
-        long, short = house.submit(steps=1000), house.submit()
-        wait_until(lambda: int(house.redis.hget(f"job:{long.id}", "step") or 0) > 2)
-        verdict = _canceled(house, long)
-        began = time.monotonic()
-        house.script("settle", long.id, verdict, "", 600_000)
-        wait_until(lambda: house.state(short) != "queued")
-        assert time.monotonic() - began < 1.5
-        assert house.ended(short)["state"] == "succeeded"
-        assert house.state(long) == "canceled"
-
-
-def test_an_engine_that_dies_once_costs_an_attempt_and_seconds(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path) as unit:
-        job = house.submit(steps=200)
-        wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
-        os.kill(unit.engine, signal.SIGKILL)
-        wait_until(lambda: house.redis.hget(f"job:{job.id}", "attempt") == "2", 3)
-        verdict = house.ended(job)
-        assert (verdict["state"], verdict["attempt"]) == ("succeeded", 2)
-
-
-def test_a_job_that_kills_every_engine_ends_as_poison_and_the_worker_goes_on(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path) as unit:
-        job = house.submit(metadata={"fault": "segv@2"}, max_attempts=2)
-        verdict = house.ended(job)
-        assert (verdict["error"]["code"], verdict["error"]["retryable"], verdict["attempt"]) == ("poison", False, 2)
-        assert "SIGSEGV" in verdict["error"]["message"]
-        assert house.ended(house.submit())["state"] == "succeeded"
-        assert unit.reasons() == {}
-
-
-def test_memory_that_never_suffices_ends_the_job_and_not_the_worker(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path) as unit:
-        job = house.submit(metadata={"fault": "oom@3"}, max_attempts=1)
-        assert house.ended(job)["error"]["code"] == "out_of_memory"
-        once = house.submit(metadata={"fault": "oom@3", "fault_times": "1"})
-        wait_until(lambda: house.redis.hget(f"job:{once.id}", "stage") == "retry_wait")
-        verdict = house.ended(once)
-        assert (verdict["state"], verdict["attempt"]) == ("succeeded", 2)
-        assert unit.reasons() == {}
-
-
-def test_faults_are_not_heard_outside_test_mode(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path, TEST_MODE="false"):
-        assert house.ended(house.submit(metadata={"fault": "exit@1", "step_ms": "x"}))["state"] == "succeeded"
-
-
-def test_a_worker_killed_in_mid_job_is_followed_by_another_without_a_second_result(
-    house: House, tmp_path: Path
-) -> None:
-    unit = Worker(house, tmp_path, "w0")
-    unit.ready()
-    job = house.submit(steps=300)
+def test_an_engine_that_dies_once_costs_an_attempt_and_seconds(house: House, steady: Worker) -> None:
+    job = house.submit(steps=200)
     wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
-    unit.kill()
-    with worker(house, tmp_path, "w1"):
-        verdict = house.ended(job, 90)
-        assert (verdict["state"], verdict["attempt"], verdict["worker"]) == ("succeeded", 2, "w1")
+    os.kill(steady.engine, signal.SIGKILL)
+    wait_until(lambda: house.redis.hget(f"job:{job.id}", "attempt") == "2", 3)
+    verdict = house.ended(job)
+    assert (verdict["state"], verdict["attempt"]) == ("succeeded", 2)
 
 
-def test_a_drain_finishes_what_fits_gives_back_the_rest_and_costs_no_attempt(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path, WORKER_DRAIN_GRACE="1") as unit:
-        long, waiting = house.submit(steps=1000, metadata={"step_ms": "20"}), house.submit()
-        wait_until(lambda: house.state(long) == "running")
-        wait_until(lambda: len(_heartbeat(house, "w0")["held"]) == 2)
-        wait_until(lambda: _heartbeat(house, "w0").get("job") == long.id)
-        assert _heartbeat(house, "w0")["state"] == "busy"
-        unit.stop()
-        assert house.state(long) == "queued"
-        assert house.redis.hget(f"job:{long.id}", "attempt") == "0"
-        assert house.state(waiting) == "queued"
-        assert house.left() == 2
-        assert house.redis.get("worker:w0") is None
+def test_a_job_that_kills_every_engine_ends_as_poison_and_the_worker_goes_on(house: House, steady: Worker) -> None:
+    job = house.submit(metadata={"fault": "segv@2"}, max_attempts=2)
+    verdict = house.ended(job)
+    assert (verdict["error"]["code"], verdict["error"]["retryable"], verdict["attempt"]) == ("poison", False, 2)
+    assert "SIGSEGV" in verdict["error"]["message"]
+    assert house.ended(house.submit())["state"] == "succeeded"
+    assert steady.reasons() == {}
 
 
-def test_a_drain_that_has_time_lets_the_job_end(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path, WORKER_DRAIN_GRACE="30") as unit:
-        job = house.submit(steps=100)
-        wait_until(lambda: house.state(job) == "running")
-        unit.process.send_signal(signal.SIGTERM)
-        # Health stays visible through the drain.
-        wait_until(lambda: (unit.reasons() or {}).get("worker") == "draining", 5)
-        unit.process.wait(30)
-        assert house.ended(job)["attempt"] == 1
+def test_memory_that_never_suffices_ends_the_job_and_not_the_worker(house: House, steady: Worker) -> None:
+    job = house.submit(metadata={"fault": "oom@3"}, max_attempts=1)
+    assert house.ended(job)["error"]["code"] == "out_of_memory"
+    once = house.submit(metadata={"fault": "oom@3", "fault_times": "1"})
+    wait_until(lambda: house.redis.hget(f"job:{once.id}", "stage") == "retry_wait")
+    verdict = house.ended(once)
+    assert (verdict["state"], verdict["attempt"]) == ("succeeded", 2)
+    assert steady.reasons() == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff" * 100, b"[" * 100_000, b'{"version": 1}' + b" " * (16 << 20)])
 def test_garbage_is_dead_lettered_with_a_reason_and_the_worker_goes_on(
-    house: House, tmp_path: Path, body: bytes
+    house: House, steady: Worker, body: bytes
 ) -> None:
-    with worker(house, tmp_path), _dead_letters(house) as letters:
+    with _dead_letters(house) as letters:
         house.publish_raw(body, "garbage")
         wait_until(lambda: letters.fetch("garbage"))
         properties, found = letters.fetch("garbage")
@@ -165,51 +116,47 @@ def test_garbage_is_dead_lettered_with_a_reason_and_the_worker_goes_on(
         assert house.left() == 0
 
 
-def test_a_message_without_headers_is_read_by_its_body(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path):
-        job = house.job()
-        house.record(job)
-        channel = house.channel()
-        channel.basic_publish("darkroom.jobs", house.model, job.model_dump_json().encode())
-        channel.connection.close()
-        assert house.ended(job)["state"] == "succeeded"
+def test_a_message_without_headers_is_read_by_its_body(house: House, steady: Worker) -> None:
+    job = house.job()
+    house.record(job)
+    channel = house.channel()
+    channel.basic_publish("darkroom.jobs", house.model, job.model_dump_json().encode())
+    channel.connection.close()
+    assert house.ended(job)["state"] == "succeeded"
 
 
-def test_a_later_version_waits_for_a_newer_worker(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path) as unit:
-        job = house.job()
-        body = {**job.model_dump(), "version": 2, "spec": "of another shape"}
-        house.publish_raw(json.dumps(body).encode(), job.id, version=2, deadline=job.deadline)
-        wait_until(lambda: 'deliveries_total{outcome="laterversion"} 1.0' in unit.get("/metrics").text)
-        wait_until(lambda: _heartbeat(house, "w0")["held"] == [])
-        assert house.sealed(job) is None
-        late = house.job(deadline=1)
-        wait_until(lambda: house.now() > late.deadline)
-        body = {**late.model_dump(), "version": 2, "spec": "of another shape"}
-        house.publish_raw(json.dumps(body).encode(), late.id, version=2, deadline=late.deadline)
-        assert house.ended(late)["error"]["code"] == "deadline"
+def test_a_later_version_waits_for_a_newer_worker(house: House, steady: Worker) -> None:
+    job = house.job()
+    body = {**job.model_dump(), "version": 2, "spec": "of another shape"}
+    house.publish_raw(json.dumps(body).encode(), job.id, version=2, deadline=job.deadline)
+    wait_until(lambda: 'deliveries_total{outcome="laterversion"} 1.0' in steady.get("/metrics").text)
+    wait_until(lambda: _heartbeat(house, "steady")["held"] == [])
+    assert house.sealed(job) is None
+    late = house.job(deadline=1)
+    wait_until(lambda: house.now() > late.deadline)
+    body = {**late.model_dump(), "version": 2, "spec": "of another shape"}
+    house.publish_raw(json.dumps(body).encode(), late.id, version=2, deadline=late.deadline)
+    assert house.ended(late)["error"]["code"] == "deadline"
 
 
-def test_a_deleted_queue_is_declared_and_consumed_again(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path):
-        channel = house.channel()
-        channel.queue_delete(house.queue)
-        wait_until(lambda: _consumers(house) == 1, 35)
-        channel.connection.close()
-        assert house.ended(house.submit())["state"] == "succeeded"
+def test_a_deleted_queue_is_declared_and_consumed_again(house: House, steady: Worker) -> None:
+    channel = house.channel()
+    channel.queue_delete(house.queue)
+    wait_until(lambda: _consumers(house) == 1, 35)
+    channel.connection.close()
+    assert house.ended(house.submit())["state"] == "succeeded"
 
 
-def test_the_metrics_are_clean_and_the_idle_supervisor_is_small(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path) as unit:
-        house.ended(house.submit())
-        metrics = unit.get("/metrics").text
-        assert f'darkroom_worker_verdicts_total{{code="",model="{house.model}",state="succeeded"}} 1.0' in metrics
-        if promtool := shutil.which("promtool"):
-            checked = subprocess.run(
-                [promtool, "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
-            )
-            assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
-        assert resident_mib(unit.supervisor) < MAX_IDLE_SUPERVISOR_MIB
+def test_the_metrics_are_clean_and_the_idle_supervisor_is_small(house: House, steady: Worker) -> None:
+    house.ended(house.submit())
+    metrics = steady.get("/metrics").text
+    assert f'darkroom_worker_verdicts_total{{code="",model="{house.model}",state="succeeded"}}' in metrics
+    if promtool := shutil.which("promtool"):
+        checked = subprocess.run(
+            [promtool, "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
+        )
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    assert resident_mib(steady.supervisor) < MAX_IDLE_SUPERVISOR_MIB
 
 
 def _heartbeat(house: House, name: str) -> dict[str, Any]:

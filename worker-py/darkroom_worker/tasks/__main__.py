@@ -127,10 +127,10 @@ class Loop:
         except OutOfMemory as error:
             self._fail(job, error.code, str(error), transient=True)
         except StruckError as error:
-            self._fail(job, "engine_error", str(error), transient=True)
+            self._fail(job, "engine_error", f"The engine failed: {error}. Try again.", transient=True)
         except Exception as error:  # whatever a model throws must not end the engine
             log.exception("the task failed", job_id=job.id)
-            self._fail(job, "engine_error", f"{type(error).__name__}: {error}"[:500], transient=True)
+            self._fail(job, "engine_error", _sentence("The engine failed", error), transient=True)
         else:
             drawn = round((time.monotonic() - began) * 1000)
             self._say({"say": "drawn", "job": job.id}, b"")
@@ -154,7 +154,7 @@ class Loop:
                 }
                 self._say({"say": "picture", "job": job.id, "picture": about}, encode(picture, job, index))
         except Exception as error:  # a thread's exception is nobody's
-            self._fail(job, "engine_error", f"encoding: {type(error).__name__}: {error}"[:500], transient=True)
+            self._fail(job, "engine_error", _sentence("The picture could not be encoded", error), transient=True)
             return
         timings = {
             "load_ms": order.load_ms,
@@ -169,6 +169,10 @@ class Loop:
     def _say(self, head: dict[str, Any], blob: bytes) -> None:
         with self._sending:
             self._connection.sendall(pipe.pack(head, blob))
+
+
+def _sentence(what: str, error: Exception) -> str:
+    return f"{what} ({type(error).__name__}: {str(error)[:500]}). Try again."
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Fault:
         match = _FORM.fullmatch(text)
         times = metadata.get("fault_times", "1000")
         if not match or not re.fullmatch("[0-9]{1,4}", times):
-            raise BadFault(f"fault={text}, fault_times={times}: must be {_FORM.pattern} and a number")
+            raise BadFault(f"There is no fault={text} with fault_times={times}. Ask for {_FORM.pattern}, and a number.")
         if attempt > int(times):
             return cls()
         return cls(match[1] or match[3], int(match[2] or 0))

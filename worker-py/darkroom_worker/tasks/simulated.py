@@ -30,7 +30,9 @@ class Simulated:
                 return self._develop(order)
             except StruckOutOfMemory as error:
                 if last:
-                    raise OutOfMemory(f"{order.job.spec.n} images do not fit: ask for fewer or smaller ones") from error
+                    raise OutOfMemory(
+                        f"{order.job.spec.n} images do not fit into memory. Ask for fewer or smaller ones."
+                    ) from error
         raise AssertionError
 
     def check(self, model: Model) -> None:
@@ -54,7 +56,7 @@ class Simulated:
             if not (spoiled := order.fault.spoils()):
                 break
             if last:
-                raise BadOutput(f"the picture came out {spoiled}")
+                raise BadOutput(f"The picture came out {spoiled}. Try another seed or other steps.")
         return cards
 
     def _step_seconds(self, order: Order) -> float:
@@ -62,7 +64,7 @@ class Simulated:
         if asked is None:
             return order.model.step_ms / 1000
         if not asked.isdecimal() or len(asked) > 6:
-            raise Refused(f"step_ms={asked}: must be a whole number of milliseconds")
+            raise Refused(f"There is no step_ms={asked}. Give a whole number of milliseconds.")
         return int(asked) / 1000
 
 

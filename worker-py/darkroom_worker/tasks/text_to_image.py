@@ -72,7 +72,9 @@ class TextToImage:
                 order.decode_ms += round((time.monotonic() - began) * 1000)
             except (torch.OutOfMemoryError, StruckOutOfMemory) as error:
                 if spared:
-                    raise OutOfMemory(f"{spec.width} x {spec.height} does not fit: ask for a smaller image") from error
+                    raise OutOfMemory(
+                        f"{spec.width} x {spec.height} pixels do not fit into memory. Ask for a smaller image."
+                    ) from error
                 spared, batch = True, max(1, batch // 2)
                 self._make_room()
         return images
@@ -135,7 +137,7 @@ class TextToImage:
             if not (trouble := _trouble(pixels)):
                 array = (pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
                 return [Image.fromarray(picture) for picture in array]
-        raise BadOutput(f"the picture came out {trouble}: try another seed, or fewer guidance")
+        raise BadOutput(f"The picture came out {trouble}. Try another seed, less guidance or other steps.")
 
     def _preview(self, pipeline: Any, latents: torch.Tensor, order: Order) -> bytes:
         """A small JPEG, only where the model's own decoder is tiny: a full one costs as much as a step."""
@@ -156,7 +158,7 @@ class TextToImage:
 
 def _scheduler(pipeline: Any, name: str, model: Model) -> Any:
     if name not in model.schedulers or name not in SCHEDULERS:
-        raise Refused(f"scheduler {name}: {model.id} knows {', '.join(model.schedulers)}")
+        raise Refused(f"{model.id} cannot use the scheduler {name}. Choose from {', '.join(model.schedulers)}.")
     return SCHEDULERS[name].from_config(pipeline.scheduler.config, **model.schedulers[name])
 
 

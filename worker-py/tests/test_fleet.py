@@ -1,0 +1,66 @@
+"""Workers that start, end, share and follow each other."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests.crew import Worker, worker
+from tests.house import House, wait_until
+
+
+def test_two_workers_share_one_queue(house: House, tmp_path: Path) -> None:
+    with worker(house, tmp_path, "w0"), worker(house, tmp_path, "w1"):
+        jobs = [house.submit(steps=10) for _ in range(12)]
+        assert {house.ended(job)["worker"] for job in jobs} == {"w0", "w1"}
+
+
+def test_faults_are_not_heard_outside_test_mode(house: House, tmp_path: Path) -> None:
+    with worker(house, tmp_path, TEST_MODE="false"):
+        assert house.ended(house.submit(metadata={"fault": "exit@1", "step_ms": "x"}))["state"] == "succeeded"
+
+
+def test_a_worker_killed_in_mid_job_is_followed_by_another_without_a_second_result(
+    house: House, tmp_path: Path
+) -> None:
+    unit = Worker(house, tmp_path, "w0")
+    unit.ready()
+    job = house.submit(steps=300)
+    wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
+    unit.kill()
+    with worker(house, tmp_path, "w1"):
+        verdict = house.ended(job, 90)
+        assert (verdict["state"], verdict["attempt"], verdict["worker"]) == ("succeeded", 2, "w1")
+
+
+def test_a_drain_finishes_what_fits_gives_back_the_rest_and_costs_no_attempt(house: House, tmp_path: Path) -> None:
+    with worker(house, tmp_path, WORKER_DRAIN_GRACE="1") as unit:
+        long, waiting = house.submit(steps=1000, metadata={"step_ms": "20"}), house.submit()
+        wait_until(lambda: house.state(long) == "running")
+        wait_until(lambda: len(_heartbeat(house, "w0")["held"]) == 2)
+        wait_until(lambda: _heartbeat(house, "w0").get("job") == long.id)
+        assert _heartbeat(house, "w0")["state"] == "busy"
+        unit.stop()
+        assert house.state(long) == "queued"
+        assert house.redis.hget(f"job:{long.id}", "attempt") == "0"
+        assert house.state(waiting) == "queued"
+        assert house.left() == 2
+        assert house.redis.get("worker:w0") is None
+
+
+def test_a_drain_that_has_time_lets_the_job_end(house: House, tmp_path: Path) -> None:
+    with worker(house, tmp_path, WORKER_DRAIN_GRACE="30") as unit:
+        job = house.submit(steps=100)
+        wait_until(lambda: house.state(job) == "running")
+        unit.process.send_signal(signal.SIGTERM)
+        # Health stays visible through the drain.
+        wait_until(lambda: (unit.reasons() or {}).get("worker") == "draining", 5)
+        unit.process.wait(30)
+        assert house.ended(job)["attempt"] == 1
+
+
+def _heartbeat(house: House, name: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(house.redis.get(f"worker:{name}") or "{}")
+    return report
