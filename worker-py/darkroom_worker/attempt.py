@@ -205,11 +205,13 @@ class Attempt:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        if not (stop_engine and self._shop.engine.cancel(self.job.id)):
+        halt = self._halt.result()
+        # A drain waits for no engine, which ends with its worker anyway: the job must go back while there is time.
+        if halt is Halt.DRAIN or not (stop_engine and self._shop.engine.cancel(self.job.id)):
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError, EngineStopped, EngineDied, TaskFailed, StoreAway):
             await task
-        return self._halt.result()
+        return halt
 
     async def _leave(self, halt: Halt) -> Outcome | None:
         self._log.info("stopped", why=halt.name.lower(), **self._where())

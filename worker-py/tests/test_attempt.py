@@ -334,6 +334,22 @@ def test_a_drain_gives_the_attempt_back(house: House, play: Callable[[Story], No
     play(story)
 
 
+def test_a_drain_does_not_wait_for_an_engine_that_does_not_listen(house: House, play: Callable[[Story], None]) -> None:
+    async def story(workshop: Workshop) -> None:
+        job = queued(house, metadata={"fault": "hang@1"})
+        attempt = Attempt(workshop, job, job.created_at)
+        running = asyncio.create_task(attempt.run())
+        while house.redis.hget(f"job:{job.id}", "stage") != "denoising":
+            await asyncio.sleep(0.01)
+        attempt.drain()
+        done, _ = await asyncio.wait({running}, timeout=1)  # long before the stall limit
+        assert done
+        assert running.result() == Requeue()
+        assert (house.state(job), house.redis.hget(f"job:{job.id}", "attempt")) == ("queued", "0")
+
+    play(story)
+
+
 def test_while_s3_is_away_no_verdict_is_never_read_as_none(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
