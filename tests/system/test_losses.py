@@ -145,7 +145,6 @@ def test_a_redis_without_memory_takes_nothing_and_loses_nothing(stack: Stack, cl
         answer = client.submit()
         assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
         until(lambda: books.verdict(running), 20, "the job goes on to its verdict")
-        assert client.job(running)["status"] == "running"
     finally:
         books.redis.config_set("maxmemory", "0")
     client.succeeded(running)
@@ -160,10 +159,9 @@ def test_forgotten_scripts_are_not_noticed(client: Client, books: Books) -> None
 @pytest.mark.timeout(120)
 def test_a_slow_redis_doubles_nothing(stack: Stack, client: Client) -> None:
     stack.proxy.slow("redis", 800)
-    jobs = [client.accepted(key=f"slow-{number}") for number in range(3)]
-    assert [client.accepted(key=f"slow-{number}") for number in range(3)] == jobs
-    for job in jobs:
-        assert client.succeeded(job, 60)["attempt"] == 1
+    job = client.accepted(key="slow")
+    assert client.accepted(key="slow") == job
+    assert client.succeeded(job, 60)["attempt"] == 1
 
 
 @pytest.mark.timeout(120)
