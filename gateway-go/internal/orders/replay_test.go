@@ -13,7 +13,7 @@ import (
 )
 
 // twice submits with one key while the first request is held at its publish, whose outcome is then given.
-func twice(t *testing.T, outcome broker.Outcome) (b *testbed.Bed, first error, second job.Job, replayed bool) {
+func twice(t *testing.T, outcome broker.Outcome) (b *testbed.Bed, second job.Job, replayed bool, first error) {
 	t.Helper()
 	b = testbed.New(t, redisDatabase)
 	held, release := make(chan string), make(chan struct{})
@@ -45,7 +45,7 @@ func twice(t *testing.T, outcome broker.Outcome) (b *testbed.Bed, first error, s
 	if got.err != nil {
 		t.Fatal(got.err)
 	}
-	return b, first, got.job, got.replayed
+	return b, got.job, got.replayed, first
 }
 
 // counting tells when a submit was answered REPLAY.
@@ -63,7 +63,7 @@ func (c *counting) Submit(ctx context.Context, s ledger.Submission) (ledger.Subm
 }
 
 func TestAReplayWaitsForTheFirstRequestAndShowsItsJob(t *testing.T) {
-	b, first, second, replayed := twice(t, broker.Acked)
+	b, second, replayed, first := twice(t, broker.Acked)
 	if first != nil || !replayed || second.Status != job.Queued {
 		t.Fatalf("%v, %v, %+v", first, replayed, second)
 	}
@@ -73,7 +73,7 @@ func TestAReplayWaitsForTheFirstRequestAndShowsItsJob(t *testing.T) {
 }
 
 func TestAReplayOfARefusedRequestBecomesTheFirst(t *testing.T) {
-	b, first, second, replayed := twice(t, broker.Returned)
+	b, second, replayed, first := twice(t, broker.Returned)
 	if codeOf(first) != job.BrokerUnavailable || replayed || second.Status != job.Queued {
 		t.Fatalf("%v, %v, %+v", first, replayed, second)
 	}
