@@ -10,18 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Pace is the recent average time of a succeeded job on a worker of this model, in ms; 0 while none is known.
-func (l *Ledger) Pace(ctx context.Context, model string) (int64, error) {
-	text, err := l.client.HGet(ctx, "pace:"+model, "ms").Result()
-	if err != nil {
-		if errors.Is(err, redis.Nil) {
-			return 0, nil
-		}
-		return 0, classify(err)
-	}
-	return strconv.ParseInt(text, 10, 64)
-}
-
 // Books counts the jobs that were accepted and what became of them.
 func (l *Ledger) Books(ctx context.Context) (job.Ledger, error) {
 	moment := l.client.TxPipeline() // both sides at one moment: jobs end while they are counted
