@@ -100,3 +100,17 @@ func TestTheSweepRemovesOnlyWhatNoVerdictCanEverName(t *testing.T) {
 		}
 	}
 }
+
+func TestAVerdictThatNobodyCanReadDoesNotEndTheSweep(t *testing.T) {
+	h := open(t)
+	first, second := h.submit(t), h.submit(t) // ids sort by time
+	h.succeed(t, second)
+	orphan := "results/" + second + "/1-00000000/0.png"
+	h.image(t, orphan)
+	h.image(t, "results/"+first+"/1-00000000/0.png")
+	h.image(t, "results/"+first+"/verdict.json")
+	h.pass(t, 1)
+	if _, err := h.S3.StatObject(t.Context(), h.Bucket(), orphan, minio.StatObjectOptions{}); err == nil {
+		t.Error("the orphan behind it is still there")
+	}
+}

@@ -80,7 +80,8 @@ func New(desk *orders.Desk, l Ledger, b Broker, s Store, decode *treaty.Decoder,
 	}
 }
 
-const passTimeout = 30 * time.Second
+// stepTimeout keeps a step whose dependency hangs from holding up the others.
+const stepTimeout = 10 * time.Second
 
 // Run passes until ctx ends, and reads the dead letters beside it.
 func (j *Janitor) Run(ctx context.Context) {
@@ -109,8 +110,6 @@ const (
 
 // Pass does everything once. What fails is tried again in the next pass.
 func (j *Janitor) Pass(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, passTimeout)
-	defer cancel()
 	if !j.step(ctx, "clock", j.ledger.Resync) { // Redis is away, and with it everything else
 		return
 	}
@@ -131,7 +130,9 @@ func (j *Janitor) Pass(ctx context.Context) {
 }
 
 func (j *Janitor) step(ctx context.Context, name string, act func(context.Context) error) bool {
-	err := act(ctx)
+	limited, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	err := act(limited)
 	if err != nil && ctx.Err() == nil {
 		j.log.Warn("a janitor's step waits for the next pass", "step", name, "error", err)
 	}

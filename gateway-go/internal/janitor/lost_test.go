@@ -1,8 +1,12 @@
 package janitor_test
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"darkroom/gateway/internal/janitor"
+	"darkroom/gateway/internal/job"
 )
 
 func TestALostMessageIsPublishedOnceWithANewStamp(t *testing.T) {
@@ -113,5 +117,26 @@ func TestADeletedQueueIsDeclaredAndFilledAgain(t *testing.T) {
 	h.pass(t, 2)
 	if got, _ := h.Message(t); got.ID != id {
 		t.Errorf("%+v", got)
+	}
+}
+
+// silent never says how many messages wait.
+type silent struct{ janitor.Broker }
+
+func (silent) Depth(ctx context.Context, _ string) (int, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func TestABrokerThatHangsHoldsUpNoOtherStep(t *testing.T) {
+	h := open(t)
+	waiting, ended := h.submit(t), h.submit(t)
+	h.age(t, waiting, 16*time.Second, "published_at")
+	h.succeed(t, ended)
+	h.age(t, ended, time.Second)
+	h.hire(silent{h.Broker}, h.Store)
+	h.pass(t, 1)
+	if s := h.state(t, ended); s != job.StateTombstone {
+		t.Errorf("what has expired is %s", s)
 	}
 }

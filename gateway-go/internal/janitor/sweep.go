@@ -2,7 +2,10 @@ package janitor
 
 import (
 	"context"
+	"errors"
 	"strings"
+
+	"darkroom/gateway/internal/job"
 )
 
 // sweepBatch is how many jobs' prefixes one sweep looks at.
@@ -16,8 +19,11 @@ func (j *Janitor) sweep(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := j.sweepJob(ctx, id); err != nil {
+		switch err := j.sweepJob(ctx, id); {
+		case errors.Is(err, job.ErrAway):
 			return err
+		case err != nil: // a verdict that nobody can read must not end the round for all behind it
+			j.log.Error("a job cannot be swept", "job_id", id, "error", err)
 		}
 		j.swept = id
 	}
