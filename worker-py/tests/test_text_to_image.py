@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ pytest.importorskip("diffusers", reason="the engine's packages are not installed
 
 import torch
 
-from darkroom_worker import catalog
+from darkroom_worker import catalog, pipe
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Job
+from darkroom_worker.tasks.__main__ import Loop
 from darkroom_worker.tasks.fault import Fault
-from darkroom_worker.tasks.task import BadOutput, Order, OutOfMemory, Refused, Stopped
+from darkroom_worker.tasks.task import BadOutput, DeviceLost, Order, OutOfMemory, Refused, Stopped
 from darkroom_worker.tasks.text_to_image import TextToImage
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default")]
@@ -145,6 +148,58 @@ def test_out_of_memory_is_tried_once_more_in_place(task: TextToImage, model: Mod
     assert again.tobytes() == sound.tobytes()
     with pytest.raises(OutOfMemory, match="128 x 128 pixels do not fit"):
         task.draw(order(model, fault="oom@2"))
+
+
+def test_room_is_made_when_nothing_of_the_failed_try_is_held(
+    task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[object] = []
+    monkeypatch.setattr(TextToImage, "_make_room", lambda self: held.append(sys.exc_info()[1]))
+    task.draw(order(model, fault="oom_once@2"))
+    assert held == [None]
+
+
+def test_a_model_that_does_not_fit_is_told_as_such(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(TextToImage, "_pipeline", full)
+    with pytest.raises(OutOfMemory, match="pocket-studio does not fit"):
+        TextToImage("cpu", [model]).draw(order(model))
+
+
+def test_infinity_is_no_white(task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = task._pipeline(model).vae.decoder
+    monkeypatch.setattr(decoder, "forward", lambda latents: torch.full((1, 3, 128, 128), torch.inf))
+    with pytest.raises(BadOutput):
+        task.draw(order(model))
+
+
+def test_a_device_that_failed_for_good_ends_the_engine_and_any_other_error_does_not(
+    task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered\nCompile with TORCH_USE_CUDA_DSA")
+
+    monkeypatch.setattr(TextToImage, "_denoise", fail)
+    with pytest.raises(RuntimeError):
+        task.draw(order(model))
+    monkeypatch.setattr(task, "_device", "cuda")
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    with pytest.raises(RuntimeError):
+        task.draw(order(model))
+    monkeypatch.setattr(torch.cuda, "synchronize", fail)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, theirs.makefile("rb") as heard:
+        loop = Loop(ours)
+        loop._tasks["text_to_image"] = task
+        with pytest.raises(DeviceLost):
+            loop._develop(order(model))
+        head, _ = pipe.read(heard)
+        assert head == {
+            "say": "unfit",
+            "reason": "the device failed for good: CUDA error: device-side assert triggered",
+        }
 
 
 def test_a_larger_batch_is_halved_when_memory_ends(task: TextToImage, model: Model) -> None:

@@ -22,7 +22,7 @@ from darkroom_worker.tasks import process
 from darkroom_worker.tasks.fault import BadFault, Fault, StruckError
 from darkroom_worker.tasks.picture import CONTENT_TYPES, EXTENSIONS, encode
 from darkroom_worker.tasks.simulated import Simulated
-from darkroom_worker.tasks.task import BadOutput, Order, OutOfMemory, Refused, Stopped, Task
+from darkroom_worker.tasks.task import BadOutput, DeviceLost, Order, OutOfMemory, Refused, Stopped, Task
 
 log = structlog.get_logger()
 
@@ -128,7 +128,10 @@ class Loop:
             self._fail(job, error.code, str(error), transient=True)
         except StruckError as error:
             self._fail(job, "engine_error", f"The engine failed: {error}. Try again.", transient=True)
-        except Exception as error:  # whatever a model throws must not end the engine
+        except DeviceLost as error:
+            self._say({"say": "unfit", "reason": f"the device failed for good: {error}"}, b"")
+            raise
+        except Exception as error:  # whatever else a model throws must not end the engine
             log.exception("the task failed", job_id=job.id)
             self._fail(job, "engine_error", _sentence("The engine failed", error), transient=True)
         else:

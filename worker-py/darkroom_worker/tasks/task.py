@@ -40,6 +40,10 @@ class OutOfMemory(Exception):
     code = "out_of_memory"
 
 
+class DeviceLost(Exception):
+    """The device answers nothing more in this process: only another engine can use it again."""
+
+
 @dataclass
 class Order:
     """One job as the engine sees it, and the way back to whoever waits for it."""
@@ -74,7 +78,7 @@ class Order:
 
 
 class Task(Protocol):
-    """Draws jobs of one kind. Raises Stopped, Refused, BadOutput or OutOfMemory; anything else may go better next time."""
+    """Draws jobs of one kind. Raises Stopped, Refused, BadOutput, OutOfMemory or DeviceLost; anything else may go better next time."""
 
     @property
     def warm(self) -> set[str]:

@@ -18,7 +18,7 @@ from PIL import Image
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Spec
 from darkroom_worker.tasks.fault import StruckOutOfMemory
-from darkroom_worker.tasks.task import PREVIEW_PIXELS, BadOutput, Order, OutOfMemory, Refused
+from darkroom_worker.tasks.task import PREVIEW_PIXELS, BadOutput, DeviceLost, Order, OutOfMemory, Refused
 
 SCHEDULERS = {
     "ddim": diffusers.DDIMScheduler,
@@ -55,6 +55,14 @@ class TextToImage:
         return set(self._pipelines)
 
     def draw(self, order: Order) -> list[Image.Image]:
+        try:
+            return self._draw(order)
+        except RuntimeError as error:  # what torch throws for everything
+            if self._lost():
+                raise DeviceLost(str(error).partition("\n")[0]) from error
+            raise
+
+    def _draw(self, order: Order) -> list[Image.Image]:
         spec, batch = order.job.spec, order.model.batch_cap
         pipeline = self._load(order)
         images: list[Image.Image] = []
@@ -76,7 +84,10 @@ class TextToImage:
                         f"{spec.width} x {spec.height} pixels do not fit into memory. Ask for a smaller image."
                     ) from error
                 spared, batch = True, max(1, batch // 2)
-                self._make_room()
+            else:
+                continue
+            # Not before the error is forgotten: its frames hold what the failed try had in memory.
+            self._make_room()
         return images
 
     def check(self, model: Model) -> None:
@@ -90,7 +101,12 @@ class TextToImage:
         if order.model.id in self._pipelines:
             return self._pipelines[order.model.id]
         began = time.monotonic()
-        pipeline = self._pipeline(order.model)
+        try:
+            pipeline = self._pipeline(order.model)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"{order.model.id} does not fit into memory beside what is loaded. Try again later."
+            ) from error
         order.load_ms = round((time.monotonic() - began) * 1000)
         return pipeline
 
@@ -135,7 +151,7 @@ class TextToImage:
         for dtype in (self._dtype(order.model), torch.float32):
             pixels = _spoil(_pixels(pipeline, latents, order.job.spec, dtype), order.fault.spoils())
             if not (trouble := _trouble(pixels)):
-                array = (pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
+                array = (pixels.clamp(0, 1).permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
                 return [Image.fromarray(picture) for picture in array]
         raise BadOutput(f"The picture came out {trouble}. Try another seed, less guidance or other steps.")
 
@@ -143,12 +159,22 @@ class TextToImage:
         """A small JPEG, only where the model's own decoder is tiny: a full one costs as much as a step."""
         if not isinstance(pipeline.vae, AutoencoderTiny):
             return b""
-        pixels = _pixels(pipeline, latents, order.job.spec, self._dtype(order.model)).nan_to_num()
+        pixels = _pixels(pipeline, latents, order.job.spec, self._dtype(order.model)).nan_to_num().clamp(0, 1)
         picture = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy())
         picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=75)
         return out.getvalue()
+
+    def _lost(self) -> bool:
+        """Whether the last error stays: after one such as a failed assertion on the device, every later call fails too."""
+        if self._device != "cuda":
+            return False
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError:
+            return True
+        return False
 
     def _make_room(self) -> None:
         gc.collect()
@@ -164,7 +190,7 @@ def _scheduler(pipeline: Any, name: str, model: Model) -> Any:
 
 @torch.inference_mode()
 def _pixels(pipeline: Any, latents: torch.Tensor, spec: Spec, dtype: torch.dtype) -> torch.Tensor:
-    """Latents through the decoder: batch x 3 x height x width, 0 to 1."""
+    """Latents through the decoder: batch x 3 x height x width, 0 to 1 and a little beyond."""
     vae = pipeline.vae
     if hasattr(pipeline, "_unpack_latents"):
         latents = pipeline._unpack_latents(latents, spec.height, spec.width, pipeline.vae_scale_factor)
@@ -175,7 +201,7 @@ def _pixels(pipeline: Any, latents: torch.Tensor, spec: Spec, dtype: torch.dtype
         pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
     finally:
         vae.to(before)
-    return pixels.clamp(0, 1)
+    return pixels
 
 
 def _trouble(pixels: torch.Tensor) -> str:
