@@ -67,7 +67,7 @@ func (s *watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// imageWriter moves the deadlines with every piece, and keeps ServeContent's refusals back so that they can be told as problems.
+// imageWriter moves the deadline with every piece, and keeps ServeContent's refusals back so that they can be told as problems.
 type imageWriter struct {
 	http.ResponseWriter
 	controller *http.ResponseController
@@ -89,8 +89,6 @@ func (s *imageWriter) Write(p []byte) (int, error) {
 	if s.refusal != nil {
 		return len(p), nil
 	}
-	until := time.Now().Add(imageWrite)
-	_ = s.controller.SetReadDeadline(until) // see wait
-	_ = s.controller.SetWriteDeadline(until)
+	_ = s.controller.SetWriteDeadline(time.Now().Add(imageWrite)) // see wait
 	return s.ResponseWriter.Write(p)
 }

@@ -19,10 +19,7 @@ func (a *API) wait(w http.ResponseWriter, r *http.Request, owner string, known j
 	if known.Status.Terminal() {
 		return known
 	}
-	// The read deadline has to go too: when it passes, net/http takes the caller for gone and cancels the request.
-	controller, until := http.NewResponseController(w), time.Now().Add(limit+answerTime)
-	_ = controller.SetReadDeadline(until) // not every writer has deadlines; then there is none to move
-	_ = controller.SetWriteDeadline(until)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + answerTime)) // not every writer has deadlines; then there is none to move
 
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
