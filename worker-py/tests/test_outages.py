@@ -58,7 +58,7 @@ def test_while_the_store_is_away_nothing_is_taken_and_a_drawn_picture_waits_for_
         job = house.submit(steps=50)
         wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
         store.cut()
-        wait_until(lambda: "s3" in (unit.reasons() or {}), 30)
+        wait_until(lambda: {"s3", "rabbitmq"} <= set(unit.reasons() or {}), 30)
         later = house.submit()
         wait_until(lambda: house.redis.hget(f"job:{job.id}", "stage") == "uploading")
         assert house.state(later) == "queued"
