@@ -14,6 +14,7 @@ from darkroom_worker.messages import Job
 
 _USER_COMMENT = 0x9286  # EXIF
 _EXIF_IFD = 0x8769
+_COMMENT_BYTES = 60_000  # of the 65 533 that a JPEG has for all of its EXIF
 
 CONTENT_TYPES = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
 EXTENSIONS = {"png": "png", "webp": "webp", "jpeg": "jpg"}
@@ -31,7 +32,7 @@ def encode(picture: Image.Image, job: Job, index: int) -> bytes:
         picture.save(out, "PNG", compress_level=1, pnginfo=text)
         return out.getvalue()
     exif = Image.Exif()
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + parameters.encode("utf-16-be")
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + _fitting(parameters).encode("utf-16-be")
     if job.spec.format == "webp":
         picture.save(out, "WEBP", lossless=True, method=0, exif=exif)
     else:
@@ -54,6 +55,14 @@ def describe(job: Job, index: int) -> tuple[str, str]:
         **spec.model_dump(), "seed": seed, "n": 1, "versions": _versions(job.task),
     }  # fmt: skip
     return "\n".join(lines), json.dumps(settings, ensure_ascii=False)
+
+
+def _fitting(parameters: str) -> str:
+    """Without the end of prompts too long for EXIF; the settings below them stay."""
+    if len(parameters.encode("utf-16-be")) <= _COMMENT_BYTES:
+        return parameters
+    prompts, _, settings = parameters.rpartition("\n")
+    return f"{prompts[: _COMMENT_BYTES // 4 - len(settings) - 2]}…\n{settings}"
 
 
 def _versions(task: str) -> dict[str, str]:
