@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from darkroom_worker.ledger import Ledger, LedgerAway
-from darkroom_worker.status import Status
+from darkroom_worker.status import NOT_YET, Status
 from darkroom_worker.store import Store, StoreAway
 
 EVERY_SECONDS = 3
@@ -62,11 +62,10 @@ class Dependencies:
             if troubles.pop(part, None):
                 log.info("a dependency is there", part=part)
                 self._status.touch()
-        elif part in self._doubted and part not in troubles:
-            log.warning("a dependency is away", part=part, reason=trouble)
-            troubles[part] = trouble
-            self._status.touch()
-        elif trouble:
+        elif part not in self._doubted:
             self._doubted.add(part)
-            if part in troubles:
-                troubles[part] = trouble
+        else:
+            if troubles.get(part, NOT_YET) == NOT_YET:
+                log.warning("a dependency is away", part=part, reason=trouble)
+                self._status.touch()
+            troubles[part] = trouble

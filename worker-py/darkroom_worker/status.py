@@ -11,6 +11,8 @@ from darkroom_worker import __version__
 from darkroom_worker.attempt import Attempt
 from darkroom_worker.engine import Engine
 
+NOT_YET = "not reached yet"
+
 
 class Status:
     """Written by the consumer and by the checks of the dependencies."""
@@ -23,8 +25,8 @@ class Status:
         self.held: Counter[str] = Counter()  # ids of all unacknowledged messages
         self.attempts: list[Attempt] = []
         self.troubles = {
-            "redis": "not reached yet",
-            "s3": "not reached yet",
+            "redis": NOT_YET,
+            "s3": NOT_YET,
         }  # what keeps the worker from taking work: part -> why
         self.consuming = False
         self.draining = False
