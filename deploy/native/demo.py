@@ -17,6 +17,7 @@ from typing import Any
 import settings as configuration
 import stack
 import step
+from gateway import url
 from ready import NotReady, tail
 from settings import CHECKOUT, BadSetting, Settings, data_dir
 
@@ -34,7 +35,7 @@ class Gateway:
     """The few routes that a client needs; keeps the cookie by which the gateway knows whose jobs these are."""
 
     def __init__(self, settings: Settings) -> None:
-        self.address = f"http://127.0.0.1:{settings['GATEWAY_PORT']}"
+        self.address = url(settings)
         self._open: Callable[..., Any] = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         ).open

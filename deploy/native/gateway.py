@@ -11,7 +11,7 @@ import environment
 import probe
 import step
 from process import Process
-from settings import CHECKOUT, Settings, data_dir
+from settings import CHECKOUT, BadSetting, Settings, data_dir
 
 # Number n listens 2n ports above the first: an API port and an admin port each.
 PORTS_EACH = 2
@@ -42,7 +42,7 @@ def build(settings: Settings) -> None:
 def processes(settings: Settings) -> list[Process]:
     made = []
     for index in range(int(settings["GATEWAY_COUNT"])):
-        port, admin_port = (int(settings[key]) + PORTS_EACH * index for key in ("GATEWAY_PORT", "GATEWAY_ADMIN_PORT"))
+        (_, port), (admin_host, admin_port) = _addresses(settings, index)
         made.append(
             Process(
                 name=f"gateway-{index}",
@@ -50,7 +50,7 @@ def processes(settings: Settings) -> list[Process]:
                 directory=CHECKOUT,
                 environment=environment_of(settings, index),
                 version=_version(settings),
-                probe=partial(probe.http, f"http://127.0.0.1:{admin_port}/readyz"),
+                probe=partial(probe.http, f"http://{_reached(admin_host)}:{admin_port}/readyz"),
                 ports={"GATEWAY_PORT": port, "GATEWAY_ADMIN_PORT": admin_port},
                 priority=40,
                 stop_seconds=30,
@@ -59,12 +59,34 @@ def processes(settings: Settings) -> list[Process]:
     return made
 
 
+def url(settings: Settings) -> str:
+    """Where the first gateway's page and API are reached from this machine."""
+    host, port = _addresses(settings, 0)[0]
+    return f"http://{_reached(host)}:{port}"
+
+
 def environment_of(settings: Settings, index: int) -> dict[str, str]:
-    port, admin_port = (int(settings[key]) + PORTS_EACH * index for key in ("GATEWAY_PORT", "GATEWAY_ADMIN_PORT"))
-    own = {"GATEWAY_ADDR": f"127.0.0.1:{port}", "GATEWAY_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
+    (host, port), (admin_host, admin_port) = _addresses(settings, index)
+    own = {"GATEWAY_ADDR": f"{host}:{port}", "GATEWAY_ADMIN_ADDR": f"{admin_host}:{admin_port}"}
     if not settings.keys() & {"GATEWAY_ID_KEYS", "GATEWAY_ID_KEYS_FILE"}:
         own["GATEWAY_ID_KEYS_FILE"] = str(credentials.id_keys_file(settings))
     return {**environment.shared(settings), **own}
+
+
+def _addresses(settings: Settings, index: int) -> list[tuple[str, int]]:
+    """Host and port of API and admin listener; an address that the operator gave is the first gateway's."""
+    found = []
+    for key, port_key in (("GATEWAY_ADDR", "GATEWAY_PORT"), ("GATEWAY_ADMIN_ADDR", "GATEWAY_ADMIN_PORT")):
+        host, _, port = settings.get(key, f"127.0.0.1:{settings[port_key]}").rpartition(":")
+        if not port.isdecimal():
+            raise BadSetting(f"{key}={settings[key]}: must be host:port")
+        found.append((host, int(port) + PORTS_EACH * index))
+    return found
+
+
+def _reached(host: str) -> str:
+    """Who listens everywhere is asked on loopback."""
+    return "127.0.0.1" if host in ("", "0.0.0.0", "[::]") else host  # noqa: S104 - compared, not bound
 
 
 def _version(settings: Settings) -> str:

@@ -74,6 +74,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         _number(settings, key, 1, 65535)
     _number(settings, "GATEWAY_COUNT", 0, 5)
     _number(settings, "WORKER_COUNT", 0, 64)
+    if "WORKER_GPU" in settings:
+        _number(settings, "WORKER_GPU", 0, 1023)
     settings["WORKER_DRAIN_GRACE"] = settings["WORKER_DRAIN_GRACE"].removesuffix("s")
     _number(settings, "WORKER_DRAIN_GRACE", 0, 86400)
     _number(settings, "RABBITMQ_CONSUMER_TIMEOUT", 60000, 2**32 - 1)

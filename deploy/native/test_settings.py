@@ -1,9 +1,12 @@
+import re
 from pathlib import Path
 
 import pytest
 
 import environment
+import gateway
 import settings
+import worker
 
 
 def load(tmp_path: Path, **given: str) -> settings.Settings:
@@ -67,6 +70,36 @@ def test_an_address_that_is_given_is_handed_on_as_it_is(tmp_path: Path) -> None:
     given = environment.shared(load(tmp_path, REDIS_URL="redis://elsewhere:1/2"))
 
     assert given["REDIS_URL"] == "redis://elsewhere:1/2"
+
+
+def test_an_address_of_the_gateway_is_taken_as_it_is_and_the_second_gateway_stands_beside_it(tmp_path: Path) -> None:
+    loaded = load(tmp_path, GATEWAY_ADDR="0.0.0.0:80")
+
+    assert gateway.environment_of(loaded, 0)["GATEWAY_ADDR"] == "0.0.0.0:80"
+    assert gateway.environment_of(loaded, 1)["GATEWAY_ADDR"] == "0.0.0.0:82"
+    assert gateway.environment_of(loaded, 1)["GATEWAY_ADMIN_ADDR"] == "127.0.0.1:8083"
+    assert gateway.url(loaded) == "http://127.0.0.1:80"
+
+
+def test_an_address_without_a_port_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(settings.BadSetting, match=r"^GATEWAY_ADDR=everywhere: must be host:port$"):
+        gateway.processes(load(tmp_path, GATEWAY_ADDR="everywhere"))
+
+
+def test_each_worker_has_a_gpu_a_name_and_a_port_of_its_own(tmp_path: Path) -> None:
+    loaded = load(tmp_path, WORKER_GPU="2", WORKER_NAME="attic")
+
+    second = worker.environment_of(loaded, 1)
+
+    assert (second["WORKER_GPU"], second["WORKER_NAME"], second["WORKER_PORT"]) == ("3", "attic-3", "8091")
+
+
+def test_the_operators_manual_has_every_key_and_its_default() -> None:
+    lines = (settings.CHECKOUT / ".env.example").read_text().splitlines()
+    told = dict(line.removeprefix("#").split("=", 1) for line in lines if re.match(r"#[A-Z][A-Z0-9_]*=", line))
+
+    assert {key: int(told[key]) for key in settings.PORTS} == settings.PORTS
+    assert settings.DEFAULTS.keys() <= told.keys()
 
 
 def test_secrets_are_drawn_once_and_are_for_the_owner_alone(tmp_path: Path) -> None:

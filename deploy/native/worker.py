@@ -55,9 +55,10 @@ def processes(settings: Settings) -> list[Process]:
 
 
 def environment_of(settings: Settings, index: int) -> dict[str, str]:
+    gpu = int(settings.get("WORKER_GPU", "0")) + index
     own = {
-        "WORKER_GPU": str(index),
-        "WORKER_NAME": f"{settings.get('WORKER_NAME', host_name())}-{index}",
+        "WORKER_GPU": str(gpu),
+        "WORKER_NAME": f"{settings.get('WORKER_NAME', host_name())}-{gpu}",
         "WORKER_PORT": str(int(settings["WORKER_PORT"]) + index),
         "PYTHONUNBUFFERED": "1",
     }
