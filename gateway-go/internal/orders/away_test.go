@@ -105,3 +105,16 @@ func TestWithS3AwayAndItsRecordLostAnAbandonedJobHasNoAnswerBecauseItMayRun(t *t
 		t.Fatal(err)
 	}
 }
+
+// sealedOff takes no tombstones.
+type sealedOff struct{ orders.Ledger }
+
+func (sealedOff) Entomb(context.Context, string, string, string, int64) error { return job.ErrAway }
+
+func TestADeleteWithRedisAwaySaysSo(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	if err := b.Desk(sealedOff{b.Ledger}, b.Broker, b.Store).Delete(t.Context(), owner, id); codeOf(err) != job.LedgerUnavailable {
+		t.Fatal(err)
+	}
+}

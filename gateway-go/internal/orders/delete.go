@@ -16,9 +16,7 @@ func (d *Desk) Delete(ctx context.Context, owner, id string) error {
 	if _, err := d.stop(ctx, owner, id); err != nil && !d.clears(ctx, owner, id, err) {
 		return err
 	}
-	if err := d.Bury(ctx, id, owner, "deleted"); errors.Is(err, job.ErrAway) {
-		return storageAway(err)
-	} else if err != nil {
+	if err := d.Bury(ctx, id, owner, "deleted"); err != nil {
 		return err
 	}
 	d.log.Info("job deleted", "job_id", id)
@@ -35,7 +33,7 @@ func (d *Desk) clears(ctx context.Context, owner, id string, found error) bool {
 	return err == nil && there && r.Gone == "expired" && r.Owner == owner
 }
 
-// Bury makes an ended job a tombstone, then overwrites its verdict and removes its images. How is "deleted" or "expired". An error that wraps job.ErrAway leaves the rest to the janitor.
+// Bury makes an ended job a tombstone, then overwrites its verdict and removes its images. How is "deleted" or "expired". What an error leaves undone, the janitor does.
 func (d *Desk) Bury(ctx context.Context, id, owner, how string) error {
 	if err := d.ledger.Entomb(ctx, id, owner, how, d.ledger.Now().UnixMilli()); err != nil {
 		return ledgerAway(err)
@@ -50,15 +48,15 @@ func (d *Desk) ClearGrave(ctx context.Context, id, owner string) error {
 		return err
 	}
 	if err := d.store.OverwriteVerdict(ctx, d.deletedVerdict(id, owner, created)); err != nil {
-		return err
+		return storageAway(err)
 	}
 	attempts, err := d.store.Attempts(ctx, id)
 	if err != nil {
-		return err
+		return storageAway(err)
 	}
 	for _, prefix := range attempts {
 		if err := d.store.RemovePrefix(ctx, prefix); err != nil {
-			return err
+			return storageAway(err)
 		}
 	}
 	if err := d.ledger.Look(ctx, id, created.Add(d.rules.Retention+tombstoneAge)); err != nil {
