@@ -136,6 +136,17 @@ func TestTheClockIsSetByTheScriptThatFindsItWrong(t *testing.T) {
 	}
 }
 
+func TestALookAtRedisSetsTheClock(t *testing.T) {
+	l := start(t).open(t)
+	l.clock.set(time.Now().Add(-time.Hour))
+	if err := l.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if off := time.Since(l.Now()).Abs(); off > time.Second {
+		t.Fatalf("still off by %v", off)
+	}
+}
+
 func TestTheMarkIsTheLatestStampClaimedLongEnoughAgo(t *testing.T) {
 	s := start(t)
 	l := s.open(t)
