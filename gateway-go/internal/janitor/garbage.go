@@ -2,14 +2,11 @@ package janitor
 
 import (
 	"context"
-	"time"
 
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/ledger"
+	"darkroom/gateway/internal/orders"
 )
-
-// tombstoneAge is how much longer than its results an id is remembered.
-const tombstoneAge = 24 * time.Hour
 
 // collect looks at every ended job whose time has come.
 func (j *Janitor) collect(ctx context.Context) error {
@@ -55,5 +52,5 @@ func (j *Janitor) collectOne(ctx context.Context, id string, r job.Record) error
 // tooOld reports whether an id proves by itself that its job is gone.
 func (j *Janitor) tooOld(id string) bool {
 	created, _, err := job.Times(id)
-	return err == nil && j.ledger.Now().After(created.Add(j.retention+tombstoneAge))
+	return err == nil && j.ledger.Now().After(created.Add(j.retention+orders.TombstoneAge))
 }

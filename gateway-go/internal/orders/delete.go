@@ -8,8 +8,8 @@ import (
 	"darkroom/gateway/internal/job"
 )
 
-// tombstoneAge is how much longer than its results a tombstone stays: an id proves its own age afterwards.
-const tombstoneAge = 24 * time.Hour
+// TombstoneAge is how much longer than its results a tombstone stays: an id proves its own age afterwards.
+const TombstoneAge = 24 * time.Hour
 
 // Delete cancels a live job, and removes a job with its images. With S3 away the job is gone at once, the error says "ask again", and the janitor finishes.
 func (d *Desk) Delete(ctx context.Context, owner, id string) error {
@@ -59,7 +59,7 @@ func (d *Desk) ClearGrave(ctx context.Context, id, owner string) error {
 			return storageAway(err)
 		}
 	}
-	if err := d.ledger.Look(ctx, id, created.Add(d.rules.Retention+tombstoneAge)); err != nil {
+	if err := d.ledger.Look(ctx, id, created.Add(d.rules.Retention+TombstoneAge)); err != nil {
 		return ledgerAway(err)
 	}
 	return nil
