@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"time"
 
 	"darkroom/gateway/internal/job"
 )
@@ -18,6 +19,9 @@ func (d *Desk) Status(ctx context.Context) (job.ServiceStatus, error) {
 	}
 	return job.ServiceStatus{Ledger: books, Workers: s.workers, Models: d.models(s)}, nil
 }
+
+// Now is Redis time, in which every time of a job and a worker is told.
+func (d *Desk) Now() time.Time { return d.ledger.Now() }
 
 // Workers answers the live workers. It costs next to nothing: every open page asks.
 func (d *Desk) Workers(ctx context.Context) ([]job.Worker, error) {

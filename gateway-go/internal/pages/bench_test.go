@@ -70,6 +70,25 @@ func TestUnreadableNumbersAndMissingWordsAreNotSubmitted(t *testing.T) {
 	}
 }
 
+func TestADoubleClickIsOnePictureWhateverThisMachinesClockSays(t *testing.T) {
+	for _, early := range []time.Duration{0, time.Hour, -time.Hour} {
+		desk := &shownDesk{early: early}
+		taken := queuedJob("taken", "", "waiting")
+		taken.CreatedAt = desk.Now().Add(-time.Second)
+		desk.taken = &taken
+		typed := url.Values{"words": {"a mug"}, "key": {"K"}}
+		post(t, serve(t, desk).URL+"/jobs", typed, true)
+		if len(desk.keys) != 1 {
+			t.Errorf("with the clock off by %v it was asked for %d times", early, len(desk.keys))
+		}
+		taken.CreatedAt = desk.Now().Add(-time.Minute) // the back button
+		post(t, serve(t, desk).URL+"/jobs", typed, true)
+		if len(desk.keys) != 3 || desk.keys[2] == "K" {
+			t.Errorf("with the clock off by %v the same form a minute later was asked for as %v", early, desk.keys)
+		}
+	}
+}
+
 func TestASubmitAsksForWhatTheFormSays(t *testing.T) {
 	desk := &shownDesk{}
 	typed := url.Values{"words": {" a mug "}, "mode": {"product"}, "look": {"lifestyle"}, "shape": {"512x768"}, "n": {"2"}, "steps": {"30"}, "guidance": {"4,5"}, "scheduler": {"ddim"}, "seed": {"7"}, "model": {"pocket-studio"}, "keep_out": {"people"}}

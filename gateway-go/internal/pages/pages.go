@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"darkroom/gateway/internal/job"
 )
@@ -19,6 +20,7 @@ type Desk interface {
 	List(ctx context.Context, owner, cursor string, limit int) (job.Page, error)
 	Models(ctx context.Context) ([]job.Model, error)
 	Limits() job.Limits
+	Now() time.Time // as jobs and workers are dated; this machine's own clock may be wrong
 	Workers(ctx context.Context) ([]job.Worker, error)
 	Status(ctx context.Context) (job.ServiceStatus, error)
 }

@@ -48,7 +48,7 @@ func (s *Studio) pollBooks(w http.ResponseWriter, r *http.Request, _ string) err
 }
 
 func (s *Studio) newBooks(ctx context.Context) books {
-	now := time.Now()
+	now := s.Desk.Now()
 	b := books{Counted: sayAt("%t, again in 5"+nbsp+"s.", "second", now)}
 	status, err := s.Desk.Status(ctx)
 	if err != nil {

@@ -50,7 +50,7 @@ func (s *Studio) submit(w http.ResponseWriter, r *http.Request, owner string) er
 func (s *Studio) take(ctx context.Context, owner string, request job.Request, key string) (job.Job, error) {
 	taken, replayed, err := s.Desk.Submit(ctx, owner, request, key)
 	conflict := err != nil && refusal(err).Code == job.IdempotencyConflict
-	if conflict || (replayed && time.Since(taken.CreatedAt) > doubleClick) {
+	if conflict || (replayed && s.Desk.Now().Sub(taken.CreatedAt) > doubleClick) {
 		taken, _, err = s.Desk.Submit(ctx, owner, request, newKey())
 	}
 	return taken, err

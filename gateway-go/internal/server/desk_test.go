@@ -95,6 +95,8 @@ func (d *oneJobDesk) Limits() job.Limits {
 	return job.Limits{PromptCharacters: 10_000, DeadlineSeconds: job.Range[int]{Min: 1, Max: 65_535}}
 }
 
+func (d *oneJobDesk) Now() time.Time { return time.Now() }
+
 func (d *oneJobDesk) Workers(context.Context) ([]job.Worker, error) { return nil, nil }
 
 func (d *oneJobDesk) Status(context.Context) (job.ServiceStatus, error) {
