@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"net/http"
 
 	"darkroom/gateway/internal/job"
@@ -30,7 +31,7 @@ func (s *Studio) repeat(w http.ResponseWriter, r *http.Request, owner string, ch
 	}
 	request := requestOf(old)
 	change(old, &request)
-	taken, _, err := s.Desk.Submit(r.Context(), owner, request, newKey())
+	taken, _, err := s.Desk.Submit(r.Context(), owner, request, s.repeatKey(r))
 	if err != nil {
 		return err
 	}
@@ -43,4 +44,12 @@ func (s *Studio) repeat(w http.ResponseWriter, r *http.Request, owner string, ch
 		return err
 	}
 	return s.render.html(w, r, http.StatusOK, "new-card", s.newTaken(r.Context(), owner, bench{}, taken, models))
+}
+
+// repeatKey makes a double click one picture where no script holds the button back: the same button pressed again in the same ten seconds is the same wish.
+func (s *Studio) repeatKey(r *http.Request) string {
+	if fromHTMX(r) {
+		return newKey()
+	}
+	return fmt.Sprintf("%s %d", r.URL.Path, s.Desk.Now().Unix()/int64(doubleClick.Seconds()))
 }

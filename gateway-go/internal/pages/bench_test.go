@@ -151,6 +151,21 @@ func TestReuseBringsTheSettingsBackAndVaryDropsTheSeed(t *testing.T) {
 	}
 }
 
+func TestADoubleClickOnVaryIsOnePictureWithoutScriptToo(t *testing.T) {
+	j := pictureJob("bottle", "a green glass bottle", 1)
+	desk := &shownDesk{jobs: []job.Job{j}}
+	server := serve(t, desk)
+	for range 3 { // one pair at least lies within the same ten seconds
+		post(t, server.URL+"/jobs/"+j.ID+"/vary", nil, false)
+	}
+	post(t, server.URL+"/jobs/"+j.ID+"/again", nil, false)
+	post(t, server.URL+"/jobs/"+j.ID+"/vary", nil, true) // htmx disables the button: each press is another wish
+	k := desk.keys
+	if k[0] != k[1] && k[1] != k[2] || k[3] == k[2] || k[4] == k[2] {
+		t.Errorf("asked with the keys %q", k)
+	}
+}
+
 func post(t *testing.T, address string, form url.Values, script bool) (*http.Response, *goquery.Document) {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(form.Encode())) //nolint:noctx // a test
