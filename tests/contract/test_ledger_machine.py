@@ -44,6 +44,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.fences: dict[str, list[int]] = {}
         self.revisions: dict[str, int] = {}
         self.checked: set[str] = set()
+        self.claims: dict[str, list[tuple[int, int]]] = {name: [] for name in MODELS}
         for who, model in ((OWNERS[0], MODELS[0]), (OWNERS[0], MODELS[1]), (OWNERS[1], MODELS[0])):
             self._submit_new(who, "", "a", model, 200, 0, 0, 600)
 
@@ -118,10 +119,10 @@ class LedgerMachine(RuleBasedStateMachine):
         if job := self._pick(n):
             self._claim(job["id"], "gpu-1", job["model"], 0)
             self._retry(job["id"], self._fence(job["id"], True), 5000)
-            self._advance(5000)
 
     def _claim(self, job: str, worker: str, queue: str, stamp: int) -> None:
         expected = self.model.claim(job, LEASE)
+        self.claims[queue].append((self.model.now, min(self.model.now + stamp, self.model.now)))
         answer = self._run("claim", job, queue, worker, self.model.now + stamp, LEASE)
         assert answer[: len(expected)] == expected
         if answer[0] == "RUN":
@@ -241,6 +242,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.shown.pop(job, None)  # the documented residue: an end decided without S3 dies with Redis
         self.server.flushall()
         self.model.flush()
+        self.claims = {name: [] for name in MODELS}
         self._advance(1000)
 
     @rule()
@@ -280,6 +282,18 @@ class LedgerMachine(RuleBasedStateMachine):
                     name: getattr(expected, name) for name in NUMBERS
                 }
                 assert expected.attempt <= expected.max_attempts
+
+    @invariant()
+    def the_mark_knows_what_was_claimed_more_than_half_a_minute_ago(self) -> None:
+        before = self.model.now - 30_000
+        for name, claims in self.claims.items():
+            mark = self.server.hgetall(f"mark:{name}")
+            told = [
+                int(stamp) for bucket, stamp in mark.items() if bucket == "old" or (int(bucket) + 1) * 5000 <= before
+            ]
+            certain = max((stamp for at, stamp in claims if at <= before - 5000), default=0)
+            possible = max((stamp for at, stamp in claims if at <= before), default=0)
+            assert certain <= max(told, default=0) <= possible
 
     @invariant()
     def what_a_poller_saw_never_changes(self) -> None:
