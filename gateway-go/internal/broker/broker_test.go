@@ -196,11 +196,11 @@ func TestADeadLetterIsHandedOverUntilItIsBuried(t *testing.T) {
 			return nil
 		})
 	}()
-	err := ch.PublishWithContext(ctx, "darkroom.dead", "", false, false, amqp.Publishing{MessageId: "dead-test", Headers: amqp.Table{"reason": "garbage: not JSON", "version": int32(7)}, Body: []byte("x")})
+	err := ch.PublishWithContext(ctx, "darkroom.dead", "", false, false, amqp.Publishing{MessageId: "dead-test", Headers: amqp.Table{"reason": "garbage: not JSON", "published_at": int32(7)}, Body: []byte("x")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := <-letters; d.Reason != "garbage: not JSON" || d.Version != 7 || string(d.Body) != "x" {
+	if d := <-letters; d.Reason != "garbage: not JSON" || d.PublishedAt != 7 || string(d.Body) != "x" {
 		t.Fatalf("%+v", d)
 	}
 	cancel()

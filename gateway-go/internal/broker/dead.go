@@ -11,8 +11,6 @@ import (
 type Dead struct {
 	ID          string // message_id; may be anything
 	Body        []byte
-	Version     int64
-	Deadline    int64  // ms, 0 when the header is missing
 	PublishedAt int64  // ms, 0 when the header is missing
 	Reason      string // of our own: "garbage: …"
 	Death       string // of the broker: rejected, expired, maxlen, delivery_limit
@@ -81,7 +79,7 @@ func readDead(letter amqp.Delivery) Dead {
 	reason, _ := letter.Headers["reason"].(string)
 	return Dead{
 		ID: letter.MessageId, Body: letter.Body, Reason: reason, Death: lastDeath(letter.Headers),
-		Version: number(letter.Headers["version"]), Deadline: number(letter.Headers["deadline"]), PublishedAt: number(letter.Headers["published_at"]),
+		PublishedAt: number(letter.Headers["published_at"]),
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 
 // watchEpoch notices that Redis lost its data: the mark that a gateway left there is gone, or is another.
 func (j *Janitor) watchEpoch(ctx context.Context) error {
-	epoch, _, err := j.ledger.Epoch(ctx, rand.Text())
+	epoch, err := j.ledger.Epoch(ctx, rand.Text())
 	if err != nil || epoch == "" {
 		return err
 	}

@@ -39,7 +39,7 @@ type Janitor struct {
 type Ledger interface {
 	Now() time.Time
 	Resync(context.Context) error
-	Epoch(ctx context.Context, candidate string) (epoch string, fresh bool, err error)
+	Epoch(ctx context.Context, candidate string) (string, error)
 	Due(ctx context.Context, set string, until time.Time, limit int) ([]string, error)
 	All(ctx context.Context, set string) ([]string, error)
 	Drop(ctx context.Context, set, id string) error

@@ -14,7 +14,7 @@ import (
 func (h *house) letter(t *testing.T, death string) broker.Dead {
 	t.Helper()
 	m, d := h.Message(t)
-	return broker.Dead{ID: m.ID, Body: d.Body, Version: 1, Deadline: m.Deadline, PublishedAt: m.CreatedAt, Death: death}
+	return broker.Dead{ID: m.ID, Body: d.Body, PublishedAt: m.CreatedAt, Death: death}
 }
 
 func (h *house) undertake(t *testing.T, letter broker.Dead) {

@@ -95,15 +95,15 @@ func (l *Ledger) Mark(ctx context.Context, model string, before time.Time) (int6
 
 const markBucketMS = 5000 // as claim.lua cuts them
 
-// Epoch answers the mark that a gateway set when Redis was last empty; fresh when there was none and candidate was put there.
-func (l *Ledger) Epoch(ctx context.Context, candidate string) (epoch string, fresh bool, err error) {
-	fresh, err = l.client.SetNX(ctx, "epoch", candidate, 0).Result()
+// Epoch answers the mark that a gateway set when Redis was last empty; candidate is put there when there is none. "" when it was lost in between.
+func (l *Ledger) Epoch(ctx context.Context, candidate string) (string, error) {
+	fresh, err := l.client.SetNX(ctx, "epoch", candidate, 0).Result()
 	if err != nil || fresh {
-		return candidate, fresh, classify(err)
+		return candidate, classify(err)
 	}
-	epoch, err = l.client.Get(ctx, "epoch").Result()
-	if errors.Is(err, redis.Nil) { // lost in between
-		return "", false, nil
+	epoch, err := l.client.Get(ctx, "epoch").Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
 	}
-	return epoch, false, classify(err)
+	return epoch, classify(err)
 }
