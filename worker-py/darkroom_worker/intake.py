@@ -53,7 +53,8 @@ class Intake:
             return garbage
         if job.model != message.routing_key:
             return Garbage(f"/model: {job.model} came with routing key {message.routing_key}")
-        if (self._clock.now or 0) - job.created_at > self._shop.retention * 1000:
+        # Not before its deadline, which may lie beyond RETENTION.
+        if (self._clock.now or 0) > max(job.created_at + self._shop.retention * 1000, job.deadline):
             return TooOld(job.id)
         stamp = message.headers.get("published_at")
         published_at = stamp if type(stamp) is int and 0 < stamp < 2**53 else job.created_at

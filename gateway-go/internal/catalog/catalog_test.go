@@ -31,7 +31,7 @@ func TestABadEntryIsToldWithLineKeyAndWhatIsAllowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
-		"unknown key":        {"    licence: Apache-2.0\n    default", "    license: Apache-2.0\n    default", "license is not a key here; allowed: id, name"},
+		"unknown key":        {"    licence: MIT\n    default", "    license: MIT\n    default", "license is not a key here; allowed: id, name"},
 		"wrong kind":         {"steps: {min: 1, max: 50}", "steps: {min: one, max: 50}", "models[0].steps.min must be a whole number"},
 		"float for a whole":  {"steps: {min: 1, max: 50}", "steps: {min: 1.5, max: 50}", "models[0].steps.min must be a whole number"},
 		"null":               {"name: Pocket Studio", "name:", "models[0].name must be text"},

@@ -21,8 +21,8 @@ func (c *Config) check(environment map[string]string) []error {
 		c.PublishAddr = c.Addr
 	}
 	keys, keysErr := job.ParseKeys(c.IDKeysText)
-	levelErr := c.LogLevel.UnmarshalText([]byte(c.LogLevelName))
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevelName) {
+	levelErr := c.LogLevel.UnmarshalText([]byte(strings.TrimSuffix(c.LogLevelName, "ing"))) // Python says warning
+	if !slices.Contains([]string{"debug", "info", "warn", "warning", "error"}, c.LogLevelName) {
 		levelErr = errors.New("not a level")
 	}
 	c.IDKeys, c.Retention = keys, time.Duration(c.RetentionSeconds)*time.Second

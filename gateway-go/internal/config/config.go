@@ -32,7 +32,7 @@ type Config struct {
 
 	ModelsFile       string `env:"MODELS_FILE" envDefault:"deploy/models.yaml" allowed:"the path of a file"`
 	RetentionSeconds int64  `env:"RETENTION" envDefault:"604800" allowed:"seconds, 60 to 315360000"`
-	LogLevelName     string `env:"LOG_LEVEL" envDefault:"info" allowed:"debug, info, warn or error"`
+	LogLevelName     string `env:"LOG_LEVEL" envDefault:"info" allowed:"debug, info, warn (or warning), error"`
 	TestMode         bool   `env:"TEST_MODE" envDefault:"false" allowed:"true or false"`
 
 	IDKeysText      string        `env:"GATEWAY_ID_KEYS" secret:"true" allowed:"one or more keys of 64 hex characters; make one with: openssl rand -hex 32"`

@@ -21,8 +21,8 @@ func (j *Janitor) Undertake(ctx context.Context, letter broker.Dead) error {
 		j.log.Error("a dead letter is no job", "job_id", letter.ID, "reason", letter.Reason, "bytes", len(letter.Body), "error", err)
 		return j.buried("garbage")
 	}
-	created, _, err := job.Times(m.ID)
-	if err != nil || j.ledger.Now().After(created.Add(j.retention)) {
+	created, deadline, err := job.Times(m.ID)
+	if now := j.ledger.Now(); err != nil || now.After(created.Add(j.retention)) && now.After(deadline) {
 		return j.buried("too_old")
 	}
 	r, found, err := j.ledger.Read(ctx, m.ID)

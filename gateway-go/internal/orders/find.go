@@ -52,10 +52,10 @@ func (d *Desk) findByID(ctx context.Context, owner, id string) (*job.Record, err
 	}
 	now := d.ledger.Now()
 	switch {
+	case now.Before(deadline): // first: a deadline may lie beyond RETENTION
+		return nil, nil //nolint:nilnil // under way, without a record
 	case now.After(created.Add(d.rules.Retention)):
 		return nil, gone()
-	case now.Before(deadline):
-		return nil, nil //nolint:nilnil // under way, without a record
 	}
 	r, err := d.End(ctx, d.verdictByID(id, owner, created, deadline, job.StateFailed, failedStateLost()))
 	if err != nil {
