@@ -108,6 +108,10 @@ test-browser: tests-ready ## the page in a real Chromium
 bench: ## what waiting costs: memory of idle parts, CPU of a poll
 	@$(PYTHON) tests/bench/costs.py
 
+.PHONY: faults
+faults: tests-ready ## three minutes of random kills under load, every answer judged; SEED=n repeats one
+	@cd tests && $(BIN)/python -m faults.storm --seconds 180 $(if $(SEED),--seed $(SEED))
+
 ##### Upkeep
 
 .PHONY: fmt lock
