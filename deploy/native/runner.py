@@ -22,6 +22,9 @@ ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
 # A Unix socket's path has 108 bytes, and supervisor adds a suffix while it starts.
 LONGEST_SOCKET = 90
 
+# It has forked by then and only has to listen; one that died since never will.
+LAUNCH_SECONDS = 30
+
 
 @dataclass(frozen=True)
 class Status:
@@ -130,5 +133,9 @@ class Runner:
             check=True,
             stdin=subprocess.DEVNULL,
         )
+        end = time.monotonic() + LAUNCH_SECONDS
         while not self.is_up():
+            if time.monotonic() > end:
+                log = self.logs / "supervisord.log"
+                raise BadSetting(f"the process runner does not answer after {LAUNCH_SECONDS} s: see {log}")
             time.sleep(0.05)
