@@ -102,30 +102,18 @@ def test_a_death_in_mid_job_is_told_and_the_next_job_is_drawn(tmp_path: Path, fa
     play(story, tmp_path)
 
 
-def test_a_kill_from_outside_is_told_and_the_next_job_is_drawn(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "how"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGSTOP, "no progress")])
+def test_an_engine_killed_or_stopped_from_outside_is_told_and_the_next_job_is_drawn(
+    tmp_path: Path, sent: signal.Signals, how: str
+) -> None:
     async def story(engine: Engine) -> None:
         progress = Progress()
         drawing = asyncio.create_task(engine.draw(job(steps=500), 1, progress))
         while not progress.step:
             await asyncio.sleep(0.02)
         assert engine.pid
-        os.kill(engine.pid, signal.SIGKILL)
-        with pytest.raises(EngineDied, match="SIGKILL"):
-            await drawing
-        assert (await draw(engine, job())).pictures
-
-    play(story, tmp_path)
-
-
-def test_an_engine_stopped_in_its_tracks_is_killed_past_the_stall_limit(tmp_path: Path) -> None:
-    async def story(engine: Engine) -> None:
-        progress = Progress()
-        drawing = asyncio.create_task(engine.draw(job(steps=500), 1, progress))
-        while not progress.step:
-            await asyncio.sleep(0.02)
-        assert engine.pid
-        os.kill(engine.pid, signal.SIGSTOP)
-        with pytest.raises(EngineDied, match="no progress"):
+        os.kill(engine.pid, sent)
+        with pytest.raises(EngineDied, match=how):
             await drawing
         assert (await draw(engine, job())).pictures
 
