@@ -133,7 +133,7 @@ def test_a_redis_that_is_away_is_a_503(stack: Stack, client: Client) -> None:
         assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
     stack.until_ready()
-    client.succeeded(job)
+    client.succeeded(job, 60)  # a claim whose answer was lost waits for its own lease to end
 
 
 @pytest.mark.timeout(120)
