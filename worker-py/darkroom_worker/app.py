@@ -39,7 +39,7 @@ class Worker:
     """One consumer and all it is made of."""
 
     def __init__(self, config: Settings) -> None:
-        models = catalog.load(config.MODELS_FILE, config.WORKER_MODELS, config.TEST_MODE)
+        models = catalog.load(config.MODELS_FILE, config.WORKER_MODELS, config.TEST_MODE, config.CONTRACT_DIR)
         names = tuple(models)
         self.config = config
         self.ledger = Ledger(config.REDIS_URL, config.CONTRACT_DIR)

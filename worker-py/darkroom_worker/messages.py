@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 VERSION = 1
 ID_PATTERN = "^[0-9a-v]{28}[02468acegikmoqsu][0-9a-v]{12}[02468acegikmoqsu]$"
@@ -23,6 +23,20 @@ class _Message(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
+def _given(value: object) -> object:
+    """What is not known is absent, never null."""
+    if value is None:
+        raise ValueError("must not be null")
+    return value
+
+
+class Source(_Message):
+    """A finished picture of the same owner, as input."""
+
+    job: str = Field(pattern=ID_PATTERN)
+    index: int = Field(ge=0, le=63)
+
+
 class Spec(_Message):
     """What runs: every setting decided. Image i of n uses seed + i."""
 
@@ -36,6 +50,11 @@ class Spec(_Message):
     seed: int = Field(ge=0, le=2**32 - 1)
     n: int = Field(ge=1, le=64)
     format: Literal["png", "webp", "jpeg"]
+    # Images denoised together: of a job 1, or 0 for as many as suits; of a verdict what really was.
+    batch: int = Field(default=0, ge=0, le=64, exclude_if=lambda batch: batch == 0)
+    image: Annotated[Source | None, BeforeValidator(_given)] = Field(
+        default=None, exclude_if=lambda image: image is None
+    )
 
 
 class Job(_Message):

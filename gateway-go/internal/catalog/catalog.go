@@ -57,7 +57,7 @@ func parse(path string, text []byte, testMode bool) (Catalog, error) {
 		c := Catalog{}
 		if found = judge(f.Models, list, testMode); len(found) == 0 {
 			for _, e := range f.Models {
-				if !e.TestOnly || testMode {
+				if e.offered(testMode) {
 					c.models = append(c.models, e.model())
 				}
 			}

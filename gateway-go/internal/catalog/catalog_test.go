@@ -41,7 +41,7 @@ func TestABadEntryIsToldWithLineKeyAndWhatIsAllowed(t *testing.T) {
 		"no default":         {"default: true", "default: false", "have 0 defaults"},
 		"template":           {`template: "{product}"}`, `template: "product"}`, "presets.none.template is not allowed"},
 		"same id":            {"id: simulated", "id: pocket-studio", "id is given twice"},
-		"scheduler":          {"ddim: {}", "karras: {}", "schedulers is not allowed; allowed: one of ddim"},
+		"scheduler":          {"ddim: {}", "karras: {}", "schedulers is not allowed; allowed: one of euler"},
 		"hub revision":       {"source: models/pocket-studio", "repository: a/b\n    revision: main", "revision is not allowed"},
 		"not a list":         {"formats: [png, webp, jpeg]\n    max_n: 4", "formats: png\n    max_n: 4", "models[0].formats must be a list"},
 	} {

@@ -55,6 +55,8 @@ func check(node *yaml.Node, want reflect.Type, path string) []problem {
 		return checkMapping(node, path, func(string) (reflect.Type, []string) { return m.element(), nil })
 	}
 	switch want.Kind() {
+	case reflect.Pointer:
+		return check(node, want.Elem(), path)
 	case reflect.Interface:
 		return nil
 	case reflect.Struct:

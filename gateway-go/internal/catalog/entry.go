@@ -9,6 +9,7 @@ type entry struct {
 	Description  string        `yaml:"description"`
 	Licence      string        `yaml:"licence"`
 	Default      bool          `yaml:"default"`
+	Enabled      *bool         `yaml:"enabled"` // nil: true
 	Task         string        `yaml:"task"`
 	TestOnly     bool          `yaml:"test_only"`
 	Source       string        `yaml:"source"`
@@ -16,6 +17,11 @@ type entry struct {
 	Revision     string        `yaml:"revision"`
 	Pipeline     string        `yaml:"pipeline"`
 	Dtype        string        `yaml:"dtype"`
+	Device       string        `yaml:"device"`
+	MemoryMB     int           `yaml:"memory_mb"`
+	Speed        speed         `yaml:"speed"`
+	Golden       string        `yaml:"golden"`
+	Scale        int           `yaml:"scale"`
 	Sizes        sizes         `yaml:"sizes"`
 	Steps        wholes        `yaml:"steps"`
 	Guidance     numbers       `yaml:"guidance_scale"`
@@ -23,11 +29,24 @@ type entry struct {
 	Formats      []string      `yaml:"formats"`
 	MaxN         int           `yaml:"max_n"`
 	PromptWords  int           `yaml:"prompt_words"`
+	LongPrompts  bool          `yaml:"long_prompts"`
+	Vocabulary   []string      `yaml:"vocabulary"`
+	Examples     []string      `yaml:"examples"`
 	BatchCap     int           `yaml:"batch_cap"`
 	StepMS       int           `yaml:"step_ms"`
 	StallSeconds stalls        `yaml:"stall_seconds"`
 	Presets      named[preset] `yaml:"presets"`
 	Defaults     defaults      `yaml:"defaults"`
+}
+
+type speed struct {
+	AttentionSlicing bool    `yaml:"attention_slicing"`
+	VAESlicing       bool    `yaml:"vae_slicing"`
+	VAETiling        bool    `yaml:"vae_tiling"`
+	ChannelsLast     bool    `yaml:"channels_last"`
+	Compile          bool    `yaml:"compile"`
+	Offload          string  `yaml:"offload"`
+	WarmUp           [][]int `yaml:"warm_up"` // width and height in pixels
 }
 
 type sizes struct {
@@ -75,6 +94,11 @@ type defaults struct {
 	Scheduler     string  `yaml:"scheduler"`
 	Format        string  `yaml:"format"`
 	N             int     `yaml:"n"`
+}
+
+// offered: a disabled entry is only checked.
+func (e entry) offered(testMode bool) bool {
+	return (e.Enabled == nil || *e.Enabled) && (!e.TestOnly || testMode)
 }
 
 // model is what clients see of an entry.

@@ -11,11 +11,14 @@ var (
 	idForm       = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 	revisionForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-	tasks      = []string{"text_to_image", "simulated"}
-	pipelines  = []string{"StableDiffusionPipeline", "StableDiffusionXLPipeline", "FluxPipeline"}
+	tasks      = []string{"text_to_image", "upscale", "simulated"}
+	pipelines  = []string{"StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline", "FluxPipeline", "StableDiffusionUpscalePipeline"}
 	dtypes     = []string{"float32", "float16", "bfloat16"}
-	schedulers = []string{"ddim", "dpmpp_2m", "euler", "unipc"}
-	formats    = []string{"png", "webp", "jpeg"}
+	schedulers = []string{
+		"euler", "euler_karras", "euler_a", "dpm2", "dpm2_karras", "dpm2_a", "dpm2_a_karras", "lms", "lms_karras", "heun", "heun_karras", "ddpm", "ddim",
+		"dpmpp_2m", "dpmpp_2m_karras", "dpmpp_sde", "dpmpp_sde_karras", "deis", "deis_karras", "unipc", "unipc_karras", "pndm", "flow_euler", "flow_heun",
+	}
+	formats = []string{"png", "webp", "jpeg"}
 )
 
 // rule is what a value must keep to.
