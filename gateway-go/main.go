@@ -102,7 +102,8 @@ func serve(stopping context.Context) error {
 		return fmt.Errorf("GATEWAY_API_KEYS_FILE: %w", err)
 	}
 	proxies := auth.ParseProxies(settings.TrustedProxies)
-	cookies := auth.NewCookies(settings.IDKeys, settings.SecureCookie || strings.HasPrefix(settings.PublishAddr, "https://"), proxies)
+	published := strings.HasPrefix(settings.PublishAddr, "https://")
+	cookies := auth.NewCookies(settings.IDKeys, settings.SecureCookie || published, proxies)
 	limits := server.NewLimits(settings.OwnerRate, settings.AddressRate)
 	gate := health.Admit(limits.ByOwner((&auth.Gate{Keys: keys, Cookies: cookies, Anonymous: settings.Anonymous}).Owner))
 
@@ -112,7 +113,9 @@ func serve(stopping context.Context) error {
 	}
 	mux := http.NewServeMux()
 	(&api.API{Desk: desk, Owner: gate, Contract: contract, Stopping: stopping}).Register(mux)
-	if err := (&pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, Log: log}).Register(mux); err != nil {
+	https := func(r *http.Request) bool { return published || proxies.HTTPS(r) }
+	studio := &pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, HTTPS: https, Log: log}
+	if err := studio.Register(mux); err != nil {
 		return err
 	}
 
@@ -131,7 +134,7 @@ func serve(stopping context.Context) error {
 		stop()
 	})
 	err = server.Run(stopping, settings.Grace, log,
-		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: server.Public(mux, limits, proxies, metrics, log)},
+		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: server.Public(mux, studio.Refuse, limits, proxies, metrics, log)},
 		server.Listener{Key: "GATEWAY_ADMIN_ADDR", Address: settings.AdminAddr, Handler: server.Admin(health, metrics)})
 	stop()
 	finish()

@@ -38,6 +38,8 @@ type Job struct {
 	Revision int64 `json:"-"`
 	// RetryAfter is when to ask again, in seconds; 0 for a terminal job.
 	RetryAfter float64 `json:"-"`
+	// RetryIn is the time until the next attempt may begin, in seconds; 0 when none is being waited for.
+	RetryIn float64 `json:"-"`
 	// PreviewRevision is 0 while there is no preview.
 	PreviewRevision int64 `json:"-"`
 }

@@ -37,8 +37,9 @@ func (d *Desk) estimate(ctx context.Context, j *job.Job, r job.Record) {
 		j.QueuePosition = &position
 	}
 	j.ETASeconds = s.untilDone(j.Model, position)
-	if wait := time.UnixMilli(r.NotBefore).Sub(d.ledger.Now()).Seconds(); j.ETASeconds != nil && wait > 0 {
-		*j.ETASeconds += wait
+	j.RetryIn = math.Max(0, time.UnixMilli(r.NotBefore).Sub(d.ledger.Now()).Seconds())
+	if j.ETASeconds != nil {
+		*j.ETASeconds += j.RetryIn
 	}
 	j.WaitingFor = new(d.waitingFor(*j, r, s))
 	j.RetryAfter = pacing(j.ETASeconds, askLatest)

@@ -63,7 +63,7 @@ func newBench(f form, models catalogue, limits job.Limits, wrong problems, told 
 	}
 	b.placeErrors(wrong)
 	b.choices(model)
-	for _, m := range models {
+	for _, m := range models.draws() {
 		label := m.Name
 		switch {
 		case m.Warm > 0:
@@ -87,7 +87,7 @@ func (b *bench) placeErrors(wrong problems) {
 		if !found {
 			continue
 		}
-		b.Errors[field] = &fieldError{Name: field, Text: text + " Nothing was submitted.", First: first}
+		b.Errors[field] = &fieldError{Name: field, Text: text, First: first}
 		first = false
 		b.Fine = b.Fine || i > 4
 		b.Unfolded = b.Unfolded || i > 0
@@ -172,11 +172,19 @@ func (s *Studio) changeModel(w http.ResponseWriter, r *http.Request, owner strin
 		return err
 	}
 	f.Fine, f.Settings = true, true
-	b := newBench(f.changeTo(catalogue(models).find(f.Model)), models, s.Desk.Limits(), nil, nil)
+	b := newBench(f.changeTo(catalogue(models).find(f.Model)), models, s.Desk.Limits(), missingModel(f, models), nil)
 	if fromHTMX(r) {
 		return s.render.html(w, r, http.StatusOK, "bench", b)
 	}
 	return s.showStudio(w, r, owner, http.StatusOK, b)
+}
+
+// missingModel is the problem of a form that names a model which is no longer offered; the bench then shows the default one.
+func missingModel(f form, models catalogue) problems {
+	if f.Model == "" || models.draws().has(f.Model) {
+		return nil
+	}
+	return problems{"model": fmt.Sprintf("%s is no longer offered. %s is chosen instead.", f.Model, models.find("").Name)}
 }
 
 func postedForm(r *http.Request) (form, error) {

@@ -136,6 +136,27 @@ func TestAnotherModelBringsItsOwnChoicesAndKeepsTheWords(t *testing.T) {
 	}
 }
 
+func TestAModelThatIsGoneIsNamedAndTheWordsAreKept(t *testing.T) {
+	old := pictureJob("old", "a red mug", 1)
+	old.Model = "veteran"
+	desk := &shownDesk{jobs: []job.Job{old}}
+	server := serve(t, desk)
+	const gone = "veteran is no longer offered. Pocket Studio is chosen instead."
+	_, submitted := post(t, server.URL+"/jobs", url.Values{"words": {"a mug"}, "model": {"veteran"}, "steps": {"99"}, "scheduler": {"magic"}}, true)
+	_, changed := post(t, server.URL+"/bench", url.Values{"words": {"a mug"}, "model": {"veteran"}}, true)
+	for name, bench := range map[string]*goquery.Document{"submit": submitted, "change": changed, "link": get(t, server.URL+"/?words=a+mug&model=veteran"), "reuse": get(t, server.URL+"/?from="+old.ID)} {
+		if got := bench.Find("#error-model").Text(); !strings.HasPrefix(got, gone) || !strings.HasSuffix(bench.Find("#words").Text(), "mug") {
+			t.Errorf("%s: %q, words %q", name, got, bench.Find("#words").Text())
+		}
+		if steps := bench.Find("#steps").AttrOr("value", ""); steps != "20" || bench.Find("#model [selected]").AttrOr("value", "") != "pocket-studio" {
+			t.Errorf("%s: the bench mixes two models: %s steps", name, steps)
+		}
+	}
+	if len(desk.asked) != 0 {
+		t.Error("it was submitted all the same")
+	}
+}
+
 func TestReuseBringsTheSettingsBackAndVaryDropsTheSeed(t *testing.T) {
 	j := pictureJob("bottle", "a green glass bottle", 1)
 	desk := &shownDesk{jobs: []job.Job{j}}

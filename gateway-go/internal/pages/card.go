@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"darkroom/gateway/internal/job"
@@ -26,7 +27,7 @@ type card struct {
 
 	Left             *line
 	LeftTone         string
-	Right, RightWide string
+	Right, RightWide string // the second where there is room for more
 	Words            string
 	Wordless         bool
 
@@ -132,6 +133,9 @@ func (c *card) queued(j job.Job, models catalogue) {
 	case stage(j) == "retry_wait":
 		c.State, c.Left, c.Right = "retry", say("Queued again"), fmt.Sprintf("try %d of %d", j.Attempt+1, j.MaxAttempts)
 		c.Heading = capital(try(j.Attempt+1)) + " try"
+		if j.RetryIn > 0 {
+			c.Heading += fmt.Sprintf(" in %.0f%ss", math.Ceil(j.RetryIn), nbsp)
+		}
 		c.Lead, why = say(why), ""
 	case models.nobody(j.Model):
 		c.Large, c.Right = "Waiting", "no estimate yet"
@@ -221,12 +225,14 @@ func (c *card) succeeded(j job.Job, models catalogue) {
 	if j.Effective == nil {
 		return
 	}
-	c.RightWide = models.name(j.Model)
+	steps := fmt.Sprintf("%d steps · ", j.Effective.Steps)
+	seeds := fmt.Sprintf("seed %d", j.Effective.Seed)
+	c.Right = steps + seeds
 	if n := len(c.Pictures); n > 1 {
-		c.Right = fmt.Sprintf("%d · seeds %s", n, span(c.Pictures[0].Seed, c.Pictures[n-1].Seed))
-		return
+		seeds = "seeds " + span(c.Pictures[0].Seed, c.Pictures[n-1].Seed)
+		c.Right = fmt.Sprintf("%d · %s", n, seeds)
 	}
-	c.Right = fmt.Sprintf("%d steps · seed %d", j.Effective.Steps, j.Effective.Seed)
+	c.RightWide = fmt.Sprintf("%s · %sguidance %s · %s", models.name(j.Model), steps, decimal(j.Effective.GuidanceScale), seeds)
 }
 
 func (c *card) failed(j job.Job) {
@@ -275,7 +281,11 @@ func (c *card) expired(j job.Job) {
 	if j.ExpiresAt != nil {
 		c.Left = sayAt("Expired %t", "day", *j.ExpiresAt)
 	}
-	c.Lead = sayAt("Pictures are kept for a while only. This one was taken on %t and is gone, with its settings.", "date", j.CreatedAt)
+	kept := "a while only"
+	if j.ExpiresAt != nil {
+		kept = days(j.ExpiresAt.Sub(j.CreatedAt))
+	}
+	c.Lead = sayAt("Pictures are kept for "+kept+". This one was taken on %t and is gone, with its settings.", "date", j.CreatedAt)
 }
 
 // done puts the time of completion on the left of the edge print.

@@ -20,7 +20,7 @@ func TestEveryStateIsACardOfItsKind(t *testing.T) {
 		{"queued", "queued", "brackets", true, []string{"3rd", "in line", "Ready in about 40\u00a0s.", "SDXL is being loaded", "SDXL · 1024 × 1024"}, []string{"Cancel"}},
 		{"next", "queued", "brackets", true, []string{"Next", "Ready in about 4\u00a0s.", "Worker 1 is finishing"}, []string{"Cancel"}},
 		{"no worker", "queued", "brackets", true, []string{"Waiting", "No worker has Lonely right now.", "it ends and you are told", "no estimate yet"}, []string{"Cancel"}},
-		{"retry", "retry", "brackets", true, []string{"Second try", "This will be try 2 of 3.", "Queued again", "try 2 of 3"}, []string{"Cancel"}},
+		{"retry", "retry", "brackets", true, []string{"Second try in 12\u00a0s", "This will be try 2 of 3.", "Queued again", "try 2 of 3"}, []string{"Cancel"}},
 		{"loading", "loading", "brackets", true, []string{"Loading Pocket Studio", "read into memory", "Starting", "worker 2"}, []string{"Cancel"}},
 		{"starting", "starting", "brackets", true, []string{"Starting"}, []string{"Cancel"}},
 		{"running blind", "running", "brackets", true, []string{"Developing, step 3 of 20"}, []string{"Cancel"}},
@@ -31,7 +31,7 @@ func TestEveryStateIsACardOfItsKind(t *testing.T) {
 		{"four", "succeeded", "contact", false, []string{"4 · seeds 48213–48216"}, []string{"Vary", "Reuse", "Save", "Pick", "Open"}},
 		{"failed", "failed", "well", false, []string{"Not made", "Failed at step 14 of 20", "worker_lost", "Trying again usually works."}, []string{"Try again", "Reuse", "Open"}},
 		{"canceled", "canceled", "well", false, []string{"You stopped this at step 7 of 20. Nothing was kept."}, []string{"Take it again", "Reuse", "Open"}},
-		{"expired", "expired", "well", false, []string{"Expired", "is gone, with its settings", "No longer on record"}, []string{"Clear from roll"}},
+		{"expired", "expired", "well", false, []string{"Expired", "Pictures are kept for 7 days. This one was taken on", "is gone, with its settings", "No longer on record"}, []string{"Clear from roll"}},
 	}
 	jobs := sampleJobs()
 	if len(states) != len(jobs) {

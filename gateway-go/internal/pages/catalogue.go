@@ -1,6 +1,10 @@
 package pages
 
-import "darkroom/gateway/internal/job"
+import (
+	"slices"
+
+	"darkroom/gateway/internal/job"
+)
 
 // catalogue is the models as the page shows them.
 type catalogue []job.Model
@@ -17,6 +21,16 @@ func (c catalogue) find(id string) job.Model {
 		}
 	}
 	return standard
+}
+
+// draws answers the models that the bench offers: those that need nothing but words.
+func (c catalogue) draws() catalogue {
+	return slices.DeleteFunc(slices.Clone(c), func(m job.Model) bool { return m.Task == "upscale" })
+}
+
+// has reports whether a model is offered.
+func (c catalogue) has(id string) bool {
+	return slices.ContainsFunc(c, func(m job.Model) bool { return m.ID == id })
 }
 
 // name answers what people read for a model's id, also for one that is no longer offered.

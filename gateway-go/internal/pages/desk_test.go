@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sort"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ type shownDesk struct {
 	early time.Duration // by which this machine's clock is off
 	taken *job.Job      // what an earlier request with the same key made
 	books int           // how often they were read
+	idle  bool          // no worker has anything to do
 }
 
 func (d *shownDesk) Submit(_ context.Context, _ string, request job.Request, key string) (job.Job, bool, error) {
@@ -31,6 +33,9 @@ func (d *shownDesk) Submit(_ context.Context, _ string, request job.Request, key
 	}
 	if d.taken != nil {
 		return *d.taken, true, nil
+	}
+	if request.Steps != nil && *request.Steps > 100 {
+		return job.Job{}, false, &job.Error{Code: job.InvalidRequest, Fields: []job.FieldError{{Path: "/steps", Message: "too many"}}}
 	}
 	j := queuedJob("new", "", "waiting")
 	j.Input, j.QueuePosition = request.Input(), ref(1)
@@ -65,13 +70,25 @@ func (d *shownDesk) List(_ context.Context, _, cursor string, limit int) (job.Pa
 	if d.away != nil {
 		return job.Page{}, d.away
 	}
+	if cursor == "junk" {
+		return job.Page{}, &job.Error{Code: job.InvalidRequest, Message: "bad cursor"}
+	}
 	if cursor != "" || len(d.jobs) <= limit {
 		return job.Page{Jobs: d.jobs, Total: len(d.jobs)}, nil
 	}
 	return job.Page{Jobs: d.jobs[:limit], Next: "more", Total: len(d.jobs)}, nil
 }
 
-func (d *shownDesk) Models(context.Context) ([]job.Model, error) { return sampleModels, nil }
+func (d *shownDesk) Models(context.Context) ([]job.Model, error) {
+	if !d.idle {
+		return sampleModels, nil
+	}
+	models := slices.Clone(sampleModels)
+	for i := range models {
+		models[i].QueueLength = 0
+	}
+	return models, nil
+}
 
 func (d *shownDesk) Limits() job.Limits { return job.Limits{Retention: 7 * 24 * time.Hour} }
 
@@ -92,6 +109,12 @@ func (d *shownDesk) Workers(context.Context) ([]job.Worker, error) {
 		return nil, d.away
 	}
 	now := time.Now()
+	if d.idle {
+		return []job.Worker{
+			{Name: "worker 1", State: "ready", Warm: []string{"pocket-studio"}, SeenAt: now},
+			{Name: "worker 2", State: "ready", SeenAt: now},
+		}, nil
+	}
 	return []job.Worker{
 		{Name: "worker 1", State: "busy", Stage: "denoising", Warm: []string{"pocket-studio"}, SeenAt: now.Add(-time.Second)},
 		{Name: "worker 2", State: "ready", Loading: &job.Loading{Model: "sdxl", Since: now, ExpectedMS: 12_000}, SeenAt: now.Add(-2 * time.Second)},
@@ -131,7 +154,7 @@ func handlerOf(t testing.TB, desk Desk) *http.ServeMux {
 	t.Helper()
 	mux := http.NewServeMux()
 	studio := &Studio{
-		Desk: desk, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Desk: desk, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPS: func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" },
 		Owner: func(http.ResponseWriter, *http.Request) (string, error) { return "somebody", nil },
 		StatusOf: func(err error) int {
 			var refused *job.Error

@@ -49,7 +49,10 @@ func formOfJob(j job.Job, models catalogue) form {
 	if request.Preset != nil {
 		f.Look = *request.Preset
 	}
-	if spec := j.Effective; spec != nil {
+	if spec := j.Effective; spec != nil && !models.draws().has(j.Model) {
+		f.KeepOut, f.Shape, f.N = spec.NegativePrompt, shapeValue(spec.Width, spec.Height), strconv.Itoa(spec.N)
+		f = f.changeTo(models.find(""))
+	} else if spec != nil {
 		f.KeepOut, f.Shape, f.N = spec.NegativePrompt, shapeValue(spec.Width, spec.Height), strconv.Itoa(spec.N)
 		f.Steps, f.Guidance, f.Scheduler = strconv.Itoa(spec.Steps), decimal(spec.GuidanceScale), spec.Scheduler
 		f.Seed, f.KeepSeed, f.Fine = strconv.FormatInt(spec.Seed, 10), true, true

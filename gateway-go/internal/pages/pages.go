@@ -31,6 +31,7 @@ type Studio struct {
 	Owner func(http.ResponseWriter, *http.Request) (string, error) // who asks; may set a cookie
 	// StatusOf maps a refusal to its HTTP status.
 	StatusOf func(error) int
+	HTTPS    func(*http.Request) bool // whether the caller came by https, for addresses that are shown
 	Log      *slog.Logger
 
 	assets *assets
@@ -72,7 +73,7 @@ type handler func(w http.ResponseWriter, r *http.Request, owner string) error
 
 // page answers trouble with a whole page and its true status.
 func (s *Studio) page(h handler) http.Handler {
-	return s.answer(h, s.troublePage)
+	return s.answer(h, s.Refuse)
 }
 
 // fragment answers trouble with 200 and words that are added to what is on the page: a poll never dies silently.
@@ -87,7 +88,7 @@ func (s *Studio) act(h handler) http.Handler {
 			s.troubleFragment(w, r, err)
 			return
 		}
-		s.troublePage(w, r, err)
+		s.Refuse(w, r, err)
 	})
 }
 

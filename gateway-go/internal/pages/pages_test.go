@@ -143,6 +143,39 @@ func TestTheRollGoesOnAsItScrolls(t *testing.T) {
 	}
 }
 
+func TestARollThatIsNobodysIsABadRequestAndSaysSo(t *testing.T) {
+	server := serve(t, &shownDesk{})
+	answer, err := http.Get(server.URL + "/?cursor=junk") //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusBadRequest || !strings.Contains(get(t, server.URL+"/?cursor=junk").Text(), "This part of the roll is not yours") {
+		t.Errorf("%d", answer.StatusCode)
+	}
+}
+
+func TestTheCodeBoxShowsTheAddressThatTheCallerUses(t *testing.T) {
+	j := sampleJobs()["succeeded"]
+	server := serve(t, &shownDesk{jobs: []job.Job{j}})
+	for proto, want := range map[string]string{"http": "http://", "https": "https://"} {
+		request, err := http.NewRequest(http.MethodGet, server.URL+"/jobs/"+j.ID, http.NoBody) //nolint:noctx // a test
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Forwarded-Proto", proto)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, _ := goquery.NewDocumentFromReader(answer.Body)
+		answer.Body.Close()
+		if text := page.Find("pre.curl").Text(); !strings.HasPrefix(text, "curl -X POST "+want+request.Host+"/v1/jobs ") {
+			t.Errorf("%s: %s", proto, text)
+		}
+	}
+}
+
 func TestTheBooksShowBothSidesAndTheZero(t *testing.T) {
 	page := get(t, serve(t, &shownDesk{}).URL+"/status")
 	for id, want := range map[string]string{"accepted": "12,481", "succeeded": "12,101", "failed": "87", "canceled": "241", "expired": "38", "in-flight": "14", "unaccounted": "0"} {
@@ -185,8 +218,8 @@ func TestStaticFilesAreKeptForEverAndTheStyleStaysLight(t *testing.T) {
 	if answer.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/css") {
 		t.Errorf("headers %v", answer.Header)
 	}
-	if len(body) > 25_000 {
-		t.Errorf("the style weighs %d bytes, of 25,000", len(body))
+	if len(body) > 32_000 {
+		t.Errorf("the style weighs %d bytes, of 32,000", len(body))
 	}
 	for _, reference := range regexp.MustCompile(`url\(([^)]+)\)`).FindAllStringSubmatch(string(body), -1) {
 		file, err := http.Get(server.URL + reference[1]) //nolint:noctx // a test

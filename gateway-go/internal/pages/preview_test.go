@@ -1,11 +1,14 @@
 package pages
 
 import (
+	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,10 +30,29 @@ func TestPreview(t *testing.T) {
 	}
 	simulated := pictureJob("simul", "a red enamel mug", 1)
 	simulated.Simulated = true
-	desk.jobs = append(desk.jobs, simulated)
+	other := pictureJob("other", "a green glass bottle", 1)
+	other.Effective.Seed, other.Effective.GuidanceScale, other.Metrics.TotalMS = 48214, 4.5, ref[int64](1640)
+	done := &shownDesk{idle: true}
+	for i, words := range []string{"a glossy blue vase, warm seamless backdrop", "a glazed ceramic vase", "a green glass bottle", "a red enamel mug", "a white vase on grey", "a blue doughnut, dark backdrop",
+		"an orange bowl", "a white teapot on charcoal", "a yellow table lamp", "a wooden chair by a window", "a black box"} {
+		n := 1
+		if i == 1 {
+			n = 4
+		}
+		done.jobs = append(done.jobs, pictureJob(fmt.Sprintf("done%d", i), words, n))
+	}
+	desk.jobs = append(desk.jobs, simulated, other)
 	mux := handlerOf(t, desk)
 	mux.HandleFunc("GET /v1/jobs/{id}/{rest...}", drawn)
-	mux.Handle("/empty/", http.StripPrefix("/empty", handlerOf(t, &shownDesk{})))
+	mux.HandleFunc("GET /names", func(w http.ResponseWriter, _ *http.Request) {
+		ids := map[string]string{"other": other.ID}
+		for name, j := range jobs {
+			ids[strings.ReplaceAll(name, " ", "_")] = j.ID
+		}
+		_ = json.NewEncoder(w).Encode(ids)
+	})
+	mux.Handle("/done/", http.StripPrefix("/done", handlerOf(t, done)))
+	mux.Handle("/empty/", http.StripPrefix("/empty", handlerOf(t, &shownDesk{idle: true})))
 	mux.Handle("/away/", http.StripPrefix("/away", handlerOf(t, &shownDesk{away: &job.Error{Code: job.LedgerUnavailable, Message: "away"}})))
 	server := &http.Server{Addr: address, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")

@@ -135,7 +135,7 @@ func sampleJobs() map[string]job.Job {
 		j.Model, j.QueuePosition, j.WaitingFor = "lonely", ref(1), ref("No worker has Lonely right now. It starts as soon as one is back.")
 	})
 	edit("retry", func(j *job.Job) {
-		j.Attempt, j.WaitingFor = 1, ref("The worker ran into trouble. This will be try 2 of 3.")
+		j.Attempt, j.RetryIn, j.WaitingFor = 1, 11.6, ref("The worker ran into trouble. This will be try 2 of 3.")
 	})
 	edit("running", func(j *job.Job) {
 		j.ETASeconds, j.PreviewRevision, j.URLs.Preview = ref(0.9), 7, ref("/v1/jobs/"+j.ID+"/preview")

@@ -101,9 +101,17 @@ func (s *Studio) newSheet(r *http.Request, owner string) (sheet, error) {
 	}
 	view.Settings = settingsOf(j, models)
 	if len(j.Input) > 0 {
-		view.Code = codeOf(j, r)
+		view.Code = codeOf(j, s.origin(r))
 	}
 	return view, nil
+}
+
+// origin is what the address bar shows of this service.
+func (s *Studio) origin(r *http.Request) string {
+	if s.HTTPS(r) {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 func (view *sheet) succeeded(j job.Job) {
@@ -203,7 +211,7 @@ func receiptOf(m job.Metrics) *receipt {
 func hundredths(ms int64) string { return fmt.Sprintf("%.2f%ss", float64(ms)/1000, nbsp) }
 
 // codeOf writes the request that makes the same picture again: what was sent, with the seed that was used.
-func codeOf(j job.Job, r *http.Request) *code {
+func codeOf(j job.Job, origin string) *code {
 	request := requestOf(j)
 	if j.Effective != nil {
 		request.Seed = &j.Effective.Seed
@@ -216,11 +224,7 @@ func codeOf(j job.Job, r *http.Request) *code {
 		return nil
 	}
 	text := strings.TrimSpace(body.String())
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	address := scheme + r.Host + "/v1/jobs"
+	address := origin + "/v1/jobs"
 	return &code{
 		Curl: "curl -X POST " + address + " \\\n  -H 'Content-Type: application/json' \\\n  -d '" + strings.ReplaceAll(text, "'", `'\''`) + "'",
 		// A JSON text without null, true and false is a Python literal too.

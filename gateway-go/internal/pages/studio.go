@@ -41,12 +41,13 @@ func (s *Studio) studio(w http.ResponseWriter, r *http.Request, owner string) er
 	}
 	query := r.URL.Query()
 	asked := formOfModel(catalogue(models).find(query.Get("model")))
+	wrong := missingModel(form{Model: query.Get("model")}, models)
 	if id := query.Get("from"); id != "" {
 		source, err := s.Desk.Read(r.Context(), owner, id)
 		if err != nil {
 			return err
 		}
-		asked = formOfJob(source, models)
+		asked, wrong = formOfJob(source, models), missingModel(form{Model: source.Model}, models)
 	}
 	if words := query.Get("words"); words != "" {
 		asked.Words = words
@@ -54,7 +55,7 @@ func (s *Studio) studio(w http.ResponseWriter, r *http.Request, owner string) er
 	if mode := query.Get("mode"); mode != "" {
 		asked.Mode = mode
 	}
-	return s.showStudio(w, r, owner, http.StatusOK, newBench(asked, models, s.Desk.Limits(), nil, nil))
+	return s.showStudio(w, r, owner, http.StatusOK, newBench(asked, models, s.Desk.Limits(), wrong, nil))
 }
 
 // showStudio renders the whole page round a bench: fresh, or with what was wrong.
@@ -66,6 +67,9 @@ func (s *Studio) showStudio(w http.ResponseWriter, r *http.Request, owner string
 		return err
 	}
 	page, err := s.Desk.List(r.Context(), owner, cursor, rollPart)
+	if err != nil && cursor != "" && refusal(err).Code == job.InvalidRequest {
+		return &job.Error{Code: job.InvalidRequest, Message: "This part of the roll is not yours, or its address is incomplete."}
+	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "roll", "error", err)
 		view.Notice = &notice{Title: "Your roll can’t be read right now.", Text: "Nothing is lost. Load this page again in a few seconds."}

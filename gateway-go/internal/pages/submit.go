@@ -25,6 +25,9 @@ func (s *Studio) submit(w http.ResponseWriter, r *http.Request, owner string) er
 	if err != nil {
 		return s.refuse(w, r, owner, f, nil, err)
 	}
+	if wrong := missingModel(f, models); wrong != nil {
+		return s.showBench(w, r, owner, http.StatusBadRequest, newBench(f.changeTo(catalogue(models).find("")), models, s.Desk.Limits(), wrong, nil))
+	}
 	request, wrong := f.request(catalogue(models).find(f.Model))
 	if len(wrong) > 0 {
 		return s.showBench(w, r, owner, http.StatusBadRequest, newBench(f, models, s.Desk.Limits(), wrong, nil))
@@ -72,7 +75,11 @@ func (s *Studio) refuse(w http.ResponseWriter, r *http.Request, owner string, f 
 	return s.showBench(w, r, owner, s.StatusOf(err), newBench(f, models, s.Desk.Limits(), wrong, told))
 }
 
+// showBench answers a submit that made no picture.
 func (s *Studio) showBench(w http.ResponseWriter, r *http.Request, owner string, status int, b bench) error {
+	for _, wrong := range b.Errors {
+		wrong.Text += " Nothing was submitted."
+	}
 	if fromHTMX(r) {
 		return s.render.html(w, r, http.StatusOK, "bench", b)
 	}

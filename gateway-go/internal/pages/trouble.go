@@ -47,8 +47,8 @@ func retryIn(d time.Duration) string {
 	return about(math.Ceil(d.Seconds()))
 }
 
-// troublePage answers a whole page with the refusal's own status.
-func (s *Studio) troublePage(w http.ResponseWriter, r *http.Request, err error) {
+// Refuse answers a whole page with the refusal's own status; also for an address that is none of the studio's.
+func (s *Studio) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	blame(w, err)
 	view := struct {
 		layout
@@ -57,11 +57,17 @@ func (s *Studio) troublePage(w http.ResponseWriter, r *http.Request, err error) 
 	switch refused := refusal(err); refused.Code {
 	case job.BrokerUnavailable, job.StorageUnavailable, job.LedgerUnavailable:
 	case job.NotFound:
+		if r.Pattern == "" {
+			view.Heading, view.Text = "No such page", "There is nothing at this address."
+			break
+		}
 		view.Heading, view.Text = "No such picture", "There is no picture here, or it belongs to somebody else."
 	case job.Gone:
 		view.Heading, view.Text = "This picture is gone", "It was deleted, or its time was over. Its settings are gone with it."
 	case job.Unauthorized:
 		view.Heading, view.Text = "Not allowed", refused.Message
+	case job.RateLimited:
+		view.Heading, view.Text = "One moment", refused.Message+" Load this page again in about "+retryIn(refused.RetryAfter)+"."
 	default:
 		view.Heading, view.Text = "Not done", refused.Message
 	}

@@ -64,12 +64,13 @@ func newEdge(t *testing.T, change ...func(*edgeOptions)) *edge {
 	gate := options.limits.ByOwner((&auth.Gate{Keys: keys, Cookies: auth.NewCookies(idKeys, false, nil), Anonymous: true}).Owner)
 	mux := http.NewServeMux()
 	(&api.API{Desk: e.desk, Owner: gate, Contract: []byte(`{"openapi":"3.1.0","paths":{}}`), Stopping: stopping}).Register(mux)
+	studio := &pages.Studio{Desk: e.desk, Owner: gate, StatusOf: StatusOf, HTTPS: auth.Proxies(nil).HTTPS, Log: log}
 	if options.studio {
-		if err := (&pages.Studio{Desk: e.desk, Owner: gate, StatusOf: StatusOf, Log: log}).Register(mux); err != nil {
+		if err := studio.Register(mux); err != nil {
 			t.Fatal(err)
 		}
 	}
-	e.Config.Handler = Public(mux, options.limits, nil, e.metrics, log)
+	e.Config.Handler = Public(mux, studio.Refuse, options.limits, nil, e.metrics, log)
 	e.Start()
 	t.Cleanup(e.Close)
 	t.Cleanup(stop)

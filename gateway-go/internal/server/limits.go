@@ -9,7 +9,6 @@ import (
 
 	"darkroom/gateway/internal/auth"
 	"darkroom/gateway/internal/job"
-	"darkroom/gateway/internal/problem"
 )
 
 // rateWindow is what a rate is averaged over: a burst of all of it at once is allowed.
@@ -47,13 +46,13 @@ func (l *Limits) ByOwner(gate Gate) Gate {
 	}
 }
 
-func (l *Limits) byAddress(proxies auth.Proxies, next http.Handler) http.Handler {
+func (l *Limits) byAddress(proxies auth.Proxies, refuse Refuse, next http.Handler) http.Handler {
 	if l.addresses == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.addresses.OnLimit(w, r, network(proxies.Client(r))) {
-			problem.Write(w, r, tooFast())
+			refuse(w, r, tooFast())
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,41 +14,58 @@ import (
 	"darkroom/gateway/internal/problem"
 )
 
+// Refuse answers a request with an error.
+type Refuse = func(http.ResponseWriter, *http.Request, error)
+
 // Public is everything that people reach: the routes of the API and the studio, behind what holds for every one of them. From the outside in: request
 // log and metrics, security headers, rate limit by address, cross-origin protection, and the routes; these ask their gate for the owner.
-func Public(mux *http.ServeMux, limits *Limits, proxies auth.Proxies, metrics prometheus.Registerer, log *slog.Logger) http.Handler {
-	return observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, sameOrigin(route(mux)))))
+// What is refused before a route is met is shown to a browser by page, and to a program as a problem.
+func Public(mux *http.ServeMux, page Refuse, limits *Limits, proxies auth.Proxies, metrics prometheus.Registerer, log *slog.Logger) http.Handler {
+	refuse := toPersonOrProgram(page)
+	return observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, refuse, sameOrigin(refuse, route(mux, refuse)))))
+}
+
+// toPersonOrProgram shows a page where a browser asks for one, outside the API.
+func toPersonOrProgram(page Refuse) Refuse {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/v1/") {
+			problem.Headers(w, problem.Refusal(err))
+			page(w, r, err)
+			return
+		}
+		problem.Write(w, r, err)
+	}
 }
 
 // sameOrigin refuses what a browser sends from a page of another site.
-func sameOrigin(next http.Handler) http.Handler {
+func sameOrigin(refuse Refuse, next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem.Write(w, r, &job.Error{Code: problem.CrossOrigin, Message: "A page of another site may not do this."})
+		refuse(w, r, &job.Error{Code: problem.CrossOrigin, Message: "A page of another site may not do this."})
 	}))
 	return protection.Handler(next)
 }
 
-// route turns the mux's own refusals into problems. A path that is not clean is no path of ours: nothing is redirected.
-func route(mux *http.ServeMux) http.Handler {
+// route makes the mux's own refusals ours. A path that is not clean is no path of ours: nothing is redirected.
+func route(mux *http.ServeMux, refuse Refuse) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path.Clean(r.URL.Path) != r.URL.Path {
-			problem.Write(w, r, errNoRoute)
+			refuse(w, r, errNoRoute)
 			return
 		}
-		refuse, pattern := mux.Handler(r)
+		own, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
 		told := &headerOnly{header: http.Header{}}
-		refuse.ServeHTTP(told, r)
+		own.ServeHTTP(told, r)
 		if told.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", told.header.Get("Allow"))
-			problem.Write(w, r, &job.Error{Code: problem.MethodNotAllowed, Message: "This route does not know the method " + r.Method + "."})
+			refuse(w, r, &job.Error{Code: problem.MethodNotAllowed, Message: "This route does not know the method " + r.Method + "."})
 			return
 		}
-		problem.Write(w, r, errNoRoute)
+		refuse(w, r, errNoRoute)
 	})
 }
 

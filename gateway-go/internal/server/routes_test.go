@@ -41,6 +41,26 @@ func TestWhatIsNoRouteIsAProblem(t *testing.T) {
 	}
 }
 
+func TestAPersonGetsAPageWhereAProgramGetsAProblem(t *testing.T) {
+	e := newEdge(t, withStudio, withLimits(0, 1))
+	for _, path := range []string{"/no/such/page", "/v2", "//"} {
+		response, body := e.send(t, http.MethodGet, path, "", "Accept: text/html,*/*;q=0.8")
+		if response.StatusCode != http.StatusNotFound || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") || !strings.Contains(body, "There is nothing at this address.") {
+			t.Errorf("%s: %d, %s", path, response.StatusCode, response.Header.Get("Content-Type"))
+		}
+	}
+	if response, body := e.send(t, http.MethodGet, "/v1/none", "", "Accept: text/html"); problemCode(t, response, body) != "not_found" {
+		t.Error("the API answers a page")
+	}
+	for range 10 {
+		e.send(t, http.MethodGet, "/none", "")
+	}
+	response, body := e.send(t, http.MethodGet, "/", "", "Accept: text/html")
+	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" || !strings.Contains(body, "Load this page again in about 2\u00a0s.") {
+		t.Errorf("asked too fast: %d, %s", response.StatusCode, body)
+	}
+}
+
 func TestAMethodThatARouteDoesNotKnowIsToldWhichItKnows(t *testing.T) {
 	e := newEdge(t)
 	for route, allow := range map[string]string{
