@@ -4,6 +4,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from system.wait import until
+
 # The simulated model takes 50 ms a step: 100 steps leave five seconds to look at a running job.
 LONG, SHORT = 100, 3
 PATIENCE = 30_000  # ms until a picture is there, on a busy machine
@@ -52,3 +54,13 @@ def submit(page: Page, **request: Any) -> dict[str, Any]:
     assert answer.status == 202, answer.text()
     job: dict[str, Any] = answer.json()
     return job
+
+
+def ended(page: Page, job: dict[str, Any]) -> dict[str, Any]:
+    """Waits over the API until the job has ended, and answers it."""
+    return until(lambda: final(page, job["id"]), PATIENCE / 1000, f"job {job['id']} has ended")
+
+
+def final(page: Page, job: str) -> dict[str, Any]:
+    found: dict[str, Any] = page.request.get(f"/v1/jobs/{job}").json()
+    return found if found["status"] not in ("queued", "running") else {}

@@ -1,32 +1,82 @@
 // What the page needs beyond htmx. Everything here is a comfort: without it forms post, links lead, and pages refresh themselves.
 (() => {
   "use strict";
+  const nextTry = 5; // seconds, where nothing else sets a pace
 
   // A poll is a request that htmx's own clock started.
   const isPoll = (event) => event.detail.ctx.sourceEvent?.type === "every";
 
-  // Hidden tab: polls are held; on return every live card asks at once.
+  // Hidden tab: polls are held. On return, and when the network is back, everything live asks at once.
   document.addEventListener("htmx:before:request", (event) => {
     if (document.hidden && isPoll(event)) event.preventDefault();
   });
-  document.addEventListener("visibilitychange", () => {
+  const askAtOnce = () => {
     if (document.hidden) return;
     for (const polled of document.querySelectorAll('[hx-trigger^="every"]')) htmx.trigger(polled, "every", {}, false);
+  };
+  document.addEventListener("visibilitychange", askAtOnce);
+  addEventListener("online", askAtOnce);
+
+  function tell(place, title, text) {
+    const bold = document.createElement("b");
+    bold.textContent = title;
+    place.replaceChildren(bold, " " + text);
+    place.hidden = false;
+  }
+
+  // No answer, or none that can be shown: say so where it was asked. The next good answer of a card takes the words away again.
+  const away = (event) => {
+    const source = event.target, status = event.detail.ctx?.response?.status;
+    const title = status === 429 ? "One moment." : "Darkroom can’t be reached.";
+    const why = status === 429 ? "Too many requests in a short time." : navigator.onLine ? "What you see is kept, and pictures already in line go on." : "This browser is offline. What you see is kept, and pictures already in line go on.";
+    if (source.matches(".more")) {
+      tell(source, title, why + " Next try in " + nextTry + "\u00a0s.");
+      setTimeout(() => htmx.trigger(source, "intersect", {}, false), 1000 * nextTry);
+      return;
+    }
+    if (source.id === "strip") {
+      source.textContent = title;
+      return;
+    }
+    if (source.closest("#bench")) {
+      unsure = true;
+      tell(source.closest("#bench").querySelector("[data-away]"), title, "Your words are kept. Whether this picture was taken shows in your roll, as soon as it can be read.");
+      return;
+    }
+    const polled = source.closest("[hx-trigger]"), place = source.closest(".card, .sheet, .plain")?.querySelector(".trouble, [data-away]");
+    const pace = polled?.getAttribute("hx-trigger").match(/^every (\d+)s$/)?.[1];
+    if (place) tell(place, title, why + (pace ? " Next try in " + pace + "\u00a0s." : " Try again in a moment."));
+  };
+  document.addEventListener("htmx:error", away);
+  document.addEventListener("htmx:response:error", away);
+
+  // A submit whose answer was lost may have been taken: the roll tells, once the strip is answered again.
+  let unsure = false;
+  const readRoll = () => htmx.ajax("GET", "/roll", { source: "#roll", target: "#roll", swap: "innerMorph" });
+  document.addEventListener("htmx:after:request", async (event) => {
+    if (!unsure || event.target.id !== "strip" || event.detail.ctx.response.status !== 200) return;
+    unsure = false;
+    await readRoll();
+    tell(document.querySelector("#bench [data-away]"), "Darkroom is back.", "If your picture is not the first of your roll, it was not taken: take it again.");
   });
 
-  // No answer at all: say so where it was asked. The next good answer of a card takes the words away again.
-  const away = (source) => {
-    const card = source.closest(".card, .sheet");
-    const place = card ? card.querySelector(".trouble") : document.querySelector("#bench [data-away]");
-    if (!place || source.id === "strip") return;
-    const title = document.createElement("b");
-    title.textContent = "Darkroom can’t be reached.";
-    const pace = card?.getAttribute("hx-trigger")?.match(/^every (\d+)s$/)?.[1] ?? "1";
-    place.replaceChildren(title, " What you see is kept, and pictures already in line go on. " + (card ? "Next try in " + pace + "\u00a0s." : "Try again in a moment."));
-    place.hidden = false;
-  };
-  document.addEventListener("htmx:error", (event) => away(event.target));
-  document.addEventListener("htmx:response:error", (event) => away(event.target));
+  // A picture that does not load: its card is asked once more, which tells when it is gone, and the picture with it.
+  document.addEventListener("error", (event) => {
+    const picture = event.target, card = picture.matches?.(".frame img") && picture.closest("[id^=job-], .sheet");
+    if (!card || card.matches('[hx-trigger^="every"]')) return;
+    const tries = Number(picture.dataset.tries ?? 0), pause = nextTry * 2 ** tries;
+    tell(card.querySelector(".trouble"), "This picture can’t be loaded right now.", tries < 5 ? "Next try in " + pause + "\u00a0s." : "Load this page again later.");
+    if (tries < 5) setTimeout(async () => {
+      await htmx.ajax("GET", card.dataset.self, { source: card, target: card, swap: "outerMorph" });
+      if (!picture.isConnected) return;
+      picture.dataset.tries = tries + 1;
+      picture.src = picture.src;
+    }, 1000 * pause);
+  }, true);
+  document.addEventListener("load", (event) => {
+    const card = event.target.matches?.(".frame img") && event.target.closest(".card, .sheet");
+    if (card && !card.matches('[hx-trigger^="every"]')) card.querySelector(".trouble")?.replaceChildren();
+  }, true);
 
   // Ctrl+Enter (or Cmd+Enter) anywhere on the bench takes the picture.
   document.addEventListener("keydown", (event) => {
@@ -34,6 +84,11 @@
     if (bench && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       bench.requestSubmit(bench.querySelector("[data-main]"));
+    }
+    const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
     }
   });
 
@@ -84,6 +139,7 @@
 
   // The bench's folded summary and the phone's one line follow the choices.
   document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-picture]")) return loadPicture(event.target.files[0]);
     const bench = event.target.closest("#bench");
     const line = bench?.querySelector(".summary span");
     if (!line) return;
@@ -91,6 +147,36 @@
     const n = bench.querySelector("[name=n]:checked")?.value ?? "1";
     line.textContent = [...chosen, n === "1" ? "1 picture" : n + " pictures"].join(" · ");
   });
+
+  // A picture that Darkroom made, dropped on the studio or chosen, brings its settings. It is read here and goes nowhere.
+  async function loadPicture(file) {
+    const fields = file && await settingsOfPicture(file);
+    if (fields) return htmx.ajax("POST", "/bench/picture", { source: "#bench", target: "#bench", swap: "outerHTML", values: fields });
+    tell(document.querySelector("#bench [data-away]"), "No settings in this picture.", "Only pictures as Darkroom saved them carry settings; a screenshot or an edited copy does not.");
+  }
+  const dropped = (event) => document.getElementById("bench") && event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!dropped(event)) return;
+    event.preventDefault();
+    document.body.dataset.drop = "";
+  });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) delete document.body.dataset.drop; });
+  document.addEventListener("drop", (event) => {
+    delete document.body.dataset.drop;
+    if (!dropped(event)) return;
+    event.preventDefault();
+    loadPicture(event.dataTransfer.files[0]);
+  });
+
+  // Words are never lost: this tab remembers them until others take their place.
+  const words = document.getElementById("words");
+  if (words && words.value === "" && !location.search) words.value = sessionStorage.getItem("words") ?? "";
+  document.addEventListener("input", (event) => { if (event.target.id === "words") sessionStorage.setItem("words", event.target.value); });
+
+  // The back button may bring a page as it was kept before pictures were taken: the roll is asked for again.
+  if (performance.getEntriesByType("navigation")[0]?.type === "back_forward" && document.getElementById("roll") && !location.search) {
+    readRoll();
+  }
 
   // Moments in the reader's own time zone.
   const shapes = {

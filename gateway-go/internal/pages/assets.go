@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,7 +26,7 @@ type asset struct {
 	plain, zipped []byte // zipped is nil where it would not be smaller
 }
 
-// loadAssets hashes every file once. htmx and our own script become one file: one request less on a first visit.
+// loadAssets hashes every file once. htmx and our own scripts become one file: one request less on a first visit.
 func loadAssets() (*assets, error) {
 	a := &assets{urls: map[string]string{}, files: map[string]asset{}}
 	for _, file := range []string{
@@ -44,15 +43,18 @@ func loadAssets() (*assets, error) {
 		}
 	}
 
-	htmx, err := fs.ReadFile(web.Vendor, "vendor/htmx/htmx.min.js")
+	script, err := fs.ReadFile(web.Vendor, "vendor/htmx/htmx.min.js")
 	if err != nil {
 		return nil, fmt.Errorf("static file: %w", err)
 	}
-	own, err := fs.ReadFile(web.Static, "static/darkroom.js")
-	if err != nil {
-		return nil, fmt.Errorf("static file: %w", err)
+	for _, file := range []string{"static/picture.js", "static/darkroom.js"} {
+		own, err := fs.ReadFile(web.Static, file)
+		if err != nil {
+			return nil, fmt.Errorf("static file: %w", err)
+		}
+		script = append(append(script, '\n'), own...)
 	}
-	a.add("darkroom.js", bytes.Join([][]byte{htmx, own}, []byte("\n")))
+	a.add("darkroom.js", script)
 
 	style, err := fs.ReadFile(web.Static, "static/darkroom.css")
 	if err != nil {

@@ -32,6 +32,7 @@ type card struct {
 	Wordless         bool
 
 	CanCancel, CanVary, CanReuse, CanPick, CanDelete, CanClear bool
+	Picked                                                     bool
 	Again                                                      string // the words of the button, "" for none
 	SaveURL                                                    string
 }

@@ -48,8 +48,9 @@ func (s *Studio) Register(mux *http.ServeMux) error {
 		return err
 	}
 	mux.Handle("GET /{$}", s.page(s.studio))
-	mux.Handle("GET /roll", s.fragment(s.older))
+	mux.Handle("GET /roll", s.fragment(s.roll))
 	mux.Handle("POST /bench", s.page(s.changeModel))
+	mux.Handle("POST /bench/picture", s.page(s.loadPicture))
 	mux.Handle("POST /jobs", s.page(s.submit))
 	mux.Handle("GET /jobs/{id}", s.page(s.job))
 	mux.Handle("GET /jobs/{id}/card", s.fragment(s.pollCard))

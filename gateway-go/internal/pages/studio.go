@@ -12,7 +12,7 @@ const rollPart = 24
 type studioView struct {
 	layout
 	Bench   bench
-	Notice  *notice // the roll cannot be shown
+	Away    bool // the roll cannot be read
 	Cards   []card
 	Newest  bool // the first card is the newest of all and takes the large cell
 	Next    string
@@ -21,6 +21,8 @@ type studioView struct {
 	KeptFor string
 	Knows   string
 	Samples []sample
+
+	PickedElsewhere string // the id of a picture to compare that is not among the cards
 }
 
 // sample is a picture that the default model drew from these words.
@@ -72,26 +74,42 @@ func (s *Studio) showStudio(w http.ResponseWriter, r *http.Request, owner string
 	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "roll", "error", err)
-		view.Notice = &notice{Title: "Your roll can’t be read right now.", Text: "Nothing is lost. Load this page again in a few seconds."}
+		view.Away, view.Refresh = true, 5
 	}
 	view.Cards, view.Next = cardsOf(page, models), page.Next
 	view.Newest = cursor == ""
 	view.Welcome = cursor == "" && err == nil
 	view.Count = plural(page.Total, "picture", "pictures")
+	view.pick(r.URL.Query().Get("pick"))
 	return s.render.html(w, r, status, "studio", view)
 }
 
-// older is the next part of the roll, asked for as it scrolls into view.
-func (s *Studio) older(w http.ResponseWriter, r *http.Request, owner string) error {
+// pick marks a picture that is to be compared with another.
+func (v *studioView) pick(id string) {
+	for i := range v.Cards {
+		if v.Cards[i].ID == id {
+			v.Cards[i].Picked, id = true, ""
+		}
+	}
+	v.PickedElsewhere = id
+}
+
+// roll is a part of the roll by itself: the next one, asked for as it scrolls into view, or the first one anew.
+func (s *Studio) roll(w http.ResponseWriter, r *http.Request, owner string) error {
 	models, err := s.Desk.Models(r.Context())
 	if err != nil {
 		return err
 	}
-	page, err := s.Desk.List(r.Context(), owner, r.URL.Query().Get("cursor"), rollPart)
+	cursor := r.URL.Query().Get("cursor")
+	page, err := s.Desk.List(r.Context(), owner, cursor, rollPart)
 	if err != nil {
 		return err
 	}
-	return s.render.html(w, r, http.StatusOK, "cards", studioView{Cards: cardsOf(page, models), Next: page.Next})
+	view := studioView{Cards: cardsOf(page, models), Next: page.Next}
+	if cursor == "" {
+		view.Count = plural(page.Total, "picture", "pictures")
+	}
+	return s.render.html(w, r, http.StatusOK, "roll", view)
 }
 
 func cardsOf(page job.Page, models catalogue) []card {

@@ -95,6 +95,9 @@ func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err err
 			name, view = "sheet", sheet{Card: goneCard(id), Taken: &line{}}
 		}
 	}
+	if r.Pattern == "GET /roll" {
+		name, view = "roll-away", studioView{Next: r.URL.Query().Get("cursor")}
+	}
 	if err := s.render.passing(w, name, view); err != nil {
 		blame(w, err)
 	}
