@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom_worker import catalog_rules
+from darkroom_worker.catalog_shape import FILE, Place, find, value
 from darkroom_worker.repertoire import Pipeline, Repertoire, Sampler
 from darkroom_worker.settings import CHECKOUT
 
 
 class BadCatalogue(Exception):
-    """The catalogue cannot be used; the text is one line for the operator: file, entry, key, what is wrong."""
+    """The catalogue cannot be used; the text has a line for each problem: file, line, key, what is wrong, what is allowed."""
 
 
 class _Entry(BaseModel):
-    # The gateway reads the same file; each half checks what it uses.
+    # What the file may hold is checked by its lines before; these types hold what the worker uses of it.
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
@@ -59,7 +61,7 @@ class Speed(_Entry):
     channels_last: bool = False
     compile: bool = False
     offload: Literal["none", "model", "sequential"] = "none"
-    warm_up: list[tuple[int, int]] = []  # width and height, in pixels; empty: the default size
+    warm_up: list[list[int]] = []  # pairs of width and height, in pixels; empty: the default size
 
 
 class Model(_Entry):
@@ -101,17 +103,10 @@ def load(path: Path, only: Sequence[str], test_mode: bool, contract: Path = CHEC
     """The models that this worker serves, by id: those named in `only`, or all. Raises BadCatalogue."""
     repertoire = Repertoire.read(contract)
     try:
-        entries = yaml.safe_load(path.read_text())["models"]
-        models = [Model.model_validate(entry) for entry in entries]
+        text = path.read_text()
     except OSError as error:
         raise BadCatalogue(f"MODELS_FILE={path}: cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
-        raise BadCatalogue(f"{path}: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BadCatalogue(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except (KeyError, TypeError) as error:
-        raise BadCatalogue(f"{path}: must hold a list named models") from error
+    models = [Model.model_validate(entry) for entry in _read(text, path, repertoire, test_mode)]
     offered = {
         model.id: _equipped(model, path, repertoire)
         for model in models
@@ -120,10 +115,26 @@ def load(path: Path, only: Sequence[str], test_mode: bool, contract: Path = CHEC
     unknown = [name for name in only if name not in offered]
     if unknown:
         raise BadCatalogue(f"WORKER_MODELS={','.join(only)}: {unknown[0]} is not in {path} ({', '.join(offered)})")
-    served = {name: model for name, model in offered.items() if not only or name in only}
-    if not served:
-        raise BadCatalogue(f"{path}: no model to serve")
-    return served
+    return {name: model for name, model in offered.items() if not only or name in only}
+
+
+def _read(text: str, path: Path, repertoire: Repertoire, test_mode: bool) -> list[dict[str, Any]]:
+    """All entries, disabled ones too. Raises BadCatalogue with every problem of the file."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader) or yaml.ScalarNode(
+            "", "", yaml.Mark(path.name, 0, 0, 0, "", 0)
+        )
+    except yaml.YAMLError as error:
+        raise BadCatalogue(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    found = list(FILE.problems(root, Place(1, "")))
+    models, line = find(root, "models")
+    if models is not None:
+        found += catalog_rules.judge(models, line, repertoire, found, test_mode)
+    if found:
+        found.sort(key=lambda problem: (problem.line, problem.key, problem.what))
+        raise BadCatalogue("\n".join(f"{path}:{problem}" for problem in found))
+    entries: list[dict[str, Any]] = value(root)["models"]
+    return entries
 
 
 def _equipped(model: Model, path: Path, repertoire: Repertoire) -> Model:

@@ -55,4 +55,6 @@ def _catalogue(simulated: str) -> str:
     entries = yaml.safe_load((ROOT / "deploy" / "models.yaml").read_text())["models"]
     entry = next(entry for entry in entries if entry["task"] == "simulated")
     limits = {"load": 20, "warm_up": 20, "first_step": 3, "step": 3, "decode": 10}
-    return yaml.safe_dump({"models": [{**entry, "id": simulated, "step_ms": 20, "stall_seconds": limits}]})
+    return yaml.safe_dump(
+        {"models": [{**entry, "id": simulated, "default": True, "step_ms": 20, "stall_seconds": limits}]}
+    )

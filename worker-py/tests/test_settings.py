@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_worker import catalog, settings
+from darkroom_worker import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,33 +71,3 @@ def test_the_last_of_the_held_messages_is_acked_before_the_broker_loses_patience
     assert settings.job_limit(config, held=2) * 3 < 600
     with pytest.raises(settings.BadSetting, match="WORKER_JOB_LIMIT=200: must be below 200"):
         settings.job_limit(settings.load({"RABBITMQ_CONSUMER_TIMEOUT": "600000", "WORKER_JOB_LIMIT": "200"}), held=2)
-
-
-def test_the_shipped_catalogue_can_be_served() -> None:
-    models = catalog.load(ROOT / "deploy" / "models.yaml", (), test_mode=True)
-    assert models["simulated"].step_ms > 0
-    assert Path(models["pocket-studio"].source or "").is_dir()
-    assert list(catalog.load(ROOT / "deploy" / "models.yaml", ["simulated"], test_mode=False)) == ["simulated"]
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("models: 3", "must hold a list"),
-        ("models: [", "while parsing"),
-        ("models: [{id: A}]", r"id: String should match"),
-        ("models: []", "no model to serve"),
-    ],
-)
-def test_a_bad_catalogue_is_one_line_that_names_the_file(tmp_path: Path, text: str, complaint: str) -> None:
-    path = tmp_path / "models.yaml"
-    path.write_text(text)
-    with pytest.raises(catalog.BadCatalogue, match=complaint) as caught:
-        catalog.load(path, (), test_mode=False)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_model_that_is_not_in_the_catalogue_stops_the_start() -> None:
-    with pytest.raises(catalog.BadCatalogue, match="WORKER_MODELS=sdxl: sdxl is not in"):
-        catalog.load(ROOT / "deploy" / "models.yaml", ["sdxl"], test_mode=False)

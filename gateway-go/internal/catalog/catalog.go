@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -39,59 +40,64 @@ func (c Catalog) Find(id string) (job.Model, bool) {
 	return job.Model{}, false
 }
 
-func parse(path string, text []byte, testMode bool) (Catalog, error) {
-	var root yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&root); err != nil {
-		return Catalog{}, fmt.Errorf("%s: %w", path, err)
-	}
-	type file struct {
-		Models []entry `yaml:"models"`
-	}
-	found := check(root.Content[0], reflect.TypeFor[file](), "")
-	if len(found) == 0 {
-		var f file
-		if err := root.Decode(&f); err != nil {
-			return Catalog{}, fmt.Errorf("%s: %w", path, err)
-		}
-		_, list := lookUp(follow(root.Content[0]), "models")
-		c := Catalog{}
-		if found = judge(f.Models, list, testMode); len(found) == 0 {
-			for _, e := range f.Models {
-				if e.offered(testMode) {
-					c.models = append(c.models, e.model())
-				}
-			}
-			return c, nil
-		}
-	}
-	var problems []error
-	for _, p := range found {
-		problems = append(problems, fmt.Errorf("%s:%d: %s %s", path, p.line, p.key, p.message))
-	}
-	return Catalog{}, errors.Join(problems...)
+// written is an entry with its place in the file.
+type written struct {
+	entry
+	node *yaml.Node
+	path string // models[ID]
+	err  error  // of decoding it
 }
 
-// judge checks the values of entries whose shape is right.
-func judge(entries []entry, list *yaml.Node, testMode bool) []problem {
-	var found []problem
-	ids, defaults := map[string]bool{}, 0
-	for i, e := range entries {
-		node := list.Content[i]
-		for _, r := range e.rules(testMode) {
-			if !r.kept {
-				found = append(found, problem{lineOf(node, r.key), "models[" + e.ID + "]." + r.key, "is not allowed; allowed: " + r.allowed})
-			}
-		}
-		if ids[e.ID] {
-			found = append(found, problem{lineOf(node, "id"), "models[" + e.ID + "].id", "is given twice"})
-		}
-		ids[e.ID] = true
-		if e.Default {
-			defaults++
+// entriesOf decodes what can be decoded; `check` has told what cannot.
+func entriesOf(list *yaml.Node, found []problem) []written {
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return nil
+	}
+	bad := map[string]bool{}
+	for _, p := range found {
+		bad[p.key] = true
+	}
+	entries := make([]written, len(list.Content))
+	for i, node := range list.Content {
+		entries[i] = written{node: follow(node), path: label("models", node, i)}
+		if !bad[entries[i].path] {
+			entries[i].err = sound(node, entries[i].path, bad).Decode(&entries[i].entry)
 		}
 	}
-	if defaults != 1 {
-		found = append(found, problem{1, "models", fmt.Sprintf("have %d defaults; exactly one entry must say default: true", defaults)})
+	return entries
+}
+
+func parse(path string, text []byte, testMode bool) (Catalog, error) {
+	parts, err := readRepertoire()
+	if err != nil {
+		return Catalog{}, err
 	}
-	return found
+	var root yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return Catalog{}, fmt.Errorf("%s: cannot be read: %w", path, err)
+	}
+	if !errors.Is(decoder.Decode(&yaml.Node{}), io.EOF) {
+		return Catalog{}, fmt.Errorf("%s: cannot be read: more than one document", path)
+	}
+	if len(root.Content) == 0 {
+		root.Content = []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!null", Line: 1}}
+	}
+	found := check(root.Content[0], reflect.TypeFor[file](), place{line: 1})
+	list, line := find(root.Content[0], "models")
+	entries := entriesOf(list, found)
+	found = append(found, judge(entries, line, parts, found, testMode)...)
+	if len(found) > 0 {
+		return Catalog{}, report(path, found)
+	}
+	var c Catalog
+	for _, e := range entries {
+		if e.err != nil {
+			return Catalog{}, fmt.Errorf("%s: cannot be read: %w", path, e.err)
+		}
+		if e.offered(testMode) {
+			c.models = append(c.models, e.model(parts))
+		}
+	}
+	return c, nil
 }
