@@ -15,7 +15,7 @@ RUN cd /src && uv venv /opt/darkroom && \
     fi
 
 FROM python:3.11-slim-bookworm
-RUN useradd --create-home --uid 10001 darkroom
+RUN useradd --create-home --uid 10001 darkroom && install -d -o darkroom /cache
 COPY --from=build /opt/darkroom /opt/darkroom
 COPY contract /srv/contract
 COPY models /srv/models
@@ -23,7 +23,7 @@ COPY deploy/models.yaml /srv/deploy/models.yaml
 COPY worker-py/darkroom_worker /srv/worker-py/darkroom_worker
 WORKDIR /srv/worker-py
 USER darkroom
-ENV PATH=/opt/darkroom/bin:$PATH PYTHONUNBUFFERED=1 WORKER_GPU=0 CONTRACT_DIR=/srv/contract MODELS_FILE=/srv/deploy/models.yaml
+ENV PATH=/opt/darkroom/bin:$PATH PYTHONUNBUFFERED=1 WORKER_GPU=0 CONTRACT_DIR=/srv/contract MODELS_FILE=/srv/deploy/models.yaml WORKER_CACHE_DIR=/cache
 EXPOSE 8090
 # gunicorn drains on SIGTERM alone; --graceful-timeout is WORKER_DRAIN_GRACE and ten seconds.
 STOPSIGNAL SIGTERM

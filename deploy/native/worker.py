@@ -60,6 +60,7 @@ def environment_of(settings: Settings, index: int) -> dict[str, str]:
         "WORKER_GPU": str(gpu),
         "WORKER_NAME": f"{settings.get('WORKER_NAME', host_name())}-{gpu}",
         "WORKER_PORT": str(int(settings["WORKER_PORT"]) + index),
+        "WORKER_CACHE_DIR": settings.get("WORKER_CACHE_DIR", str(data_dir(settings) / "cache")),
         "PYTHONUNBUFFERED": "1",
     }
     if settings["WORKER_ENGINE"] == "simulated":

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # Written as somebody would type them: the code has the absolute path, or a shell word.
-PATHS = {"DATA_DIR", "CACHE_DIR", "MODELS_FILE", "CONTRACT_DIR"}
+PATHS = {"DATA_DIR", "CACHE_DIR", "MODELS_FILE", "CONTRACT_DIR", "WORKER_CACHE_DIR"}
 
 
 def manual() -> dict[str, str]:

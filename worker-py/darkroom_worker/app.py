@@ -19,10 +19,10 @@ from darkroom_worker.cancellation import cancel
 from darkroom_worker.clock import Clock
 from darkroom_worker.consumer import Consumer
 from darkroom_worker.dependencies import Dependencies
-from darkroom_worker.engine import Engine
 from darkroom_worker.heartbeat import Heartbeat
 from darkroom_worker.intake import Intake
 from darkroom_worker.ledger import Ledger, LedgerAway
+from darkroom_worker.pool import Pool
 from darkroom_worker.publisher import Publisher
 from darkroom_worker.settings import Settings
 from darkroom_worker.status import Status
@@ -47,10 +47,10 @@ class Worker:
             config.S3_ENDPOINT, config.S3_ACCESS_KEY, config.S3_SECRET_KEY, config.S3_SECURE, config.S3_BUCKET
         )
         topology = Topology(config.CONTRACT_DIR)
-        self.engine = Engine(models, config)
-        self.status = Status(config.name, names, config.WORKER_GPU, self.engine)
+        self.pool = Pool(models, config)
+        self.status = Status(config.name, names, config.WORKER_GPU, self.pool)
         limit = settings.job_limit(config, held=sum(model.batch_cap + 1 for model in models.values()))
-        workshop = Workshop(config.name, self.ledger, store, self.engine, config.RETENTION, limit)
+        workshop = Workshop(config.name, self.ledger, store, self.pool, config.RETENTION, limit)
         self.publisher = Publisher(config.RABBITMQ_URL, config.name, topology, names)
         clock = Clock()
         intake = Intake(workshop, topology, self.publisher, clock)
@@ -61,7 +61,7 @@ class Worker:
 
     def start(self) -> None:
         """Begins to work; one part that ends, ends the process."""
-        for part in (self.engine, self.heartbeat, self.dependencies, self.consumer):
+        for part in (self.pool, self.heartbeat, self.dependencies, self.consumer):
             task = asyncio.create_task(part.run(), name=type(part).__name__.lower())
             task.add_done_callback(_end_process)
             self._tasks.append(task)
@@ -112,7 +112,8 @@ def create_app() -> FastAPI:
     async def readyz() -> Response:
         """Whether this worker takes work, and if not, why."""
         reasons = worker.status.unready
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
+        report = {"ready": not reasons, "reasons": reasons, "barred": worker.status.barred}
+        return JSONResponse(report, status_code=503 if reasons else 200)
 
     @app.get("/metrics")
     async def prometheus() -> Response:

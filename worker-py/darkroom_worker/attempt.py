@@ -18,10 +18,11 @@ from darkroom_worker import ends, metrics
 from darkroom_worker import ledger as answers
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.ends import OVERDUE, History
-from darkroom_worker.engine import Drawing, EngineDied, EngineStopped, Progress, TaskFailed
+from darkroom_worker.engine import Drawing, EngineDied, EngineStopped, Progress, Request, TaskFailed
 from darkroom_worker.ledger import LedgerAway
 from darkroom_worker.messages import Failure, Image, Job, Timings
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
+from darkroom_worker.pool import Barred
 from darkroom_worker.store import StoreAway
 from darkroom_worker.workshop import Workshop
 
@@ -78,7 +79,7 @@ class Attempt:
 
     async def _once(self) -> Outcome | None:
         """One claim and what follows from it; None to claim again."""
-        if self._draining or not await self._shop.engine.usable():
+        if self._draining or not await self._shop.pool.usable(self.job.model):
             return Requeue()
         shop, job = self._shop, self.job
         claim = await self._shop.insist(lambda: shop.ledger.claim(job.id, job.model, shop.name, self._published_at))
@@ -166,6 +167,8 @@ class Attempt:
             return await self._give_up("storage_unavailable", message, RETRY_MS)
         except EngineDied as error:
             return await self._give_up(ENGINE_DIED, f"The engine died: {error}.", DEATH_RETRY_MS)
+        except Barred:
+            return await self._give_back()
         except TaskFailed as error:
             if error.transient:
                 return await self._give_up(error.code, error.message, RETRY_MS)
@@ -184,9 +187,7 @@ class Attempt:
             if found is not None:
                 await ends.settle(self._shop, self.job.id, found)
                 return Ack()
-        drawing = await self._until_halt(
-            self._shop.engine.draw(self.job.model_dump(), self._claim.attempt, self.progress), stop_engine=True
-        )
+        drawing = await self._until_halt(self._draw(), stop_engine=True)
         if isinstance(drawing, Halt):
             return await self._leave(drawing)
         began = time.monotonic()
@@ -198,6 +199,11 @@ class Attempt:
         await self._succeed(drawing, images, round((time.monotonic() - began) * 1000))
         return Ack()
 
+    async def _draw(self) -> Drawing:
+        request = Request(self.job.model_dump(), self._claim.attempt, self.progress)
+        (drawing,) = await self._shop.pool.draw([request])
+        return await drawing
+
     async def _until_halt(self, work: Awaitable[T], *, stop_engine: bool) -> T | Halt:
         """The work's result, or why it must stop; then it has stopped. The first of the two counts."""
         task: asyncio.Future[T] = asyncio.ensure_future(work)
@@ -207,9 +213,9 @@ class Attempt:
             return task.result()
         halt = self._halt.result()
         # A drain waits for no engine, which ends with its worker anyway: the job must go back while there is time.
-        if halt is Halt.DRAIN or not (stop_engine and self._shop.engine.cancel(self.job.id)):
+        if halt is Halt.DRAIN or not (stop_engine and self._shop.pool.cancel(self.job.id)):
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, EngineStopped, EngineDied, TaskFailed, StoreAway):
+        with contextlib.suppress(asyncio.CancelledError, EngineStopped, EngineDied, TaskFailed, Barred, StoreAway):
             await task
         return halt
 
@@ -226,10 +232,14 @@ class Attempt:
                 message = f"It took longer than the {self._shop.limit:.0f} s that one attempt may take. Ask for less."
                 return await self._fail(Failure(code="engine_error", message=message, retryable=False, **self._where()))
             case Halt.DRAIN:
-                with contextlib.suppress(LedgerAway):
-                    await self._shop.ledger.release(self.job.id, self._claim.fence)
-                metrics.RELEASES.inc()
-                return Requeue()
+                return await self._give_back()
+
+    async def _give_back(self) -> Outcome:
+        """Somebody else may have the job; no attempt is spent."""
+        with contextlib.suppress(LedgerAway):
+            await self._shop.ledger.release(self.job.id, self._claim.fence)
+        metrics.RELEASES.inc()
+        return Requeue()
 
     async def _upload(self, drawing: Drawing) -> list[Image]:
         """A prefix of this attempt's own: nothing is ever overwritten. Raises StoreAway when the budget is over."""

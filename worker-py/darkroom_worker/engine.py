@@ -1,29 +1,28 @@
-"""The engine: a child process that draws. It may be killed, crash or hang at any time; the supervisor lives on and says why."""
+"""An engine: a child process that draws with one model. It may be killed, crash or hang at any time; the supervisor lives on and says why."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from darkroom_worker import metrics, pipe
-from darkroom_worker.catalog import Model
+from darkroom_worker import pipe
+from darkroom_worker.catalog import Model, StallSeconds
 from darkroom_worker.settings import Settings
 
 START_SECONDS = 180  # importing torch from a cold disk takes its time
-DEATHS = 3
-DEATHS_WITHIN_SECONDS = 300
-QUARANTINE_SECONDS = 30  # a sick engine is tried again, and must pass its self-check, this often
 _FRAME_LIMIT = 1 << 20
 
 log = structlog.get_logger()
@@ -45,6 +44,18 @@ class TaskFailed(Exception):
         self.code = code
         self.message = message
         self.transient = transient
+
+
+class Unloadable(Exception):
+    """The model could not be brought into memory; the text says why. code: engine_error or out_of_memory."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unfit(Exception):
+    """The model is there and does not draw what it should."""
 
 
 @dataclass
@@ -73,158 +84,362 @@ class Picture:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a job's drawing gave; times in ms."""
+    """What a job's drawing gave; times in ms. batch: images that were denoised together, the most of them."""
 
     pictures: list[Picture]
     load_ms: int
     denoise_ms: int
     decode_ms: int
+    batch: int
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job to be drawn (the message's fields), and whoever follows it. image: the input image's file, or empty."""
+
+    job: Mapping[str, Any]
+    attempt: int
+    progress: Progress
+    image: bytes = b""
+
+    @property
+    def id(self) -> str:
+        return str(self.job["id"])
+
+
+@dataclass(eq=False)
+class Order:
+    """One request on its way through; `result` ends in Drawing, EngineDied, EngineStopped, TaskFailed or the pool's Barred."""
+
+    request: Request
+    result: asyncio.Future[Drawing]
+    load_ms: int = 0
+    pictures: list[Picture] = field(default_factory=list)
+
+    def fail(self, error: Exception) -> None:
+        """No-op for one that has ended, or that nobody waits for."""
+        if not self.result.done():
+            self.result.set_exception(error)
+            self.result.exception()  # its owner may have left: that is no fault to be logged
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Orders that are drawn together: progress of one is progress of all, and without any the engine is killed."""
+
+    limit: float  # s without progress
+    stage: str = "denoising"
+    drawn: bool = False
+    open: set[int] = field(default_factory=set)  # numbers of the orders that have not ended
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Engine:
-    """Keeps one child process running, and draws in it."""
+    """One child process, and its one model once that is loaded. `changed` is called when it is ready, free, idle or ended."""
 
-    def __init__(self, models: Mapping[str, Model], config: Settings) -> None:
-        self._models = models
+    def __init__(
+        self, tasks: Sequence[str], config: Settings, lock: int | None, gently: bool, changed: Callable[[Engine], None]
+    ) -> None:
         self._start_frame = {
             "do": "start",
-            "models": [model.model_dump() for model in models.values()],
+            "tasks": list(tasks),
+            "gently": gently,
             "worker": config.name,
             "gpu": config.WORKER_GPU,
             "device": config.WORKER_DEVICE,
-            "lock_dir": str(config.WORKER_LOCK_DIR),
+            "lock": lock,
             "log_level": config.LOG_LEVEL,
             "test_mode": config.TEST_MODE,
+            "previews": config.WORKER_PREVIEWS,
+            "cache_dir": str(config.WORKER_CACHE_DIR),
         }
+        self._lock = lock
         self._gpu = config.WORKER_GPU
-        self._process: asyncio.subprocess.Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._inboxes: dict[str, asyncio.Queue[pipe.Frame]] = {}
-        self._deaths: list[tuple[float, object]] = []
+        self._process: asyncio.subprocess.Process
+        self._writer: asyncio.StreamWriter
+        self._life: asyncio.Task[None]
         self._killed_because = ""
-        self._ready = asyncio.Event()
-        self._turn = asyncio.Lock()  # one drawing at a time; the last one's encoding may still go on
-        self.sick = ""  # why, when it died too often
-        self.warm: set[str] = set()  # models in memory
+        self._numbers = itertools.count(1)
+        self._orders: dict[int, tuple[Order, _Batch]] = {}
+        self._drawing: _Batch | None = None
+        self._watches: set[asyncio.Task[None]] = set()
+        self._loading: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._limits: StallSeconds
+        self._changed = changed
+        self._started = asyncio.Event()  # ready, or ended
+        self._gone = asyncio.Event()
+        self.free = asyncio.Event()  # draws nothing; what was drawn may still be encoded
+        self.free.set()
+        self.claims = 0  # drawings that will come here; kept by the pool
+        self.ended = ""  # how
+        self.dismissed = False  # it was told to end: no death
+        self.stalled = False
+        self.device = ""
+        self.memory = 0  # bytes, all of the device's
+        self.model: Model | None = None
+        self.bytes = 0
+        self.caps: dict[str, int] = {}
+        self.load_ms = 0
+        self.used_at = time.monotonic()
 
     @property
-    def ready(self) -> bool:
-        return self._ready.is_set()
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+    def idle(self) -> bool:
+        """Nothing is under way, nor will be."""
+        return not (self.claims or self._orders or self._drawing)
 
-    async def usable(self) -> bool:
-        """Waits until the engine can draw. False when it is sick instead."""
-        while not self._ready.is_set():
-            if self.sick:
-                return False
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await self._ready.wait()
-        return True
+    @property
+    def jobs(self) -> list[str]:
+        """Ids of what is under way."""
+        return [order.request.id for order, _ in self._orders.values()]
 
-    async def run(self) -> None:
-        """Starts the child, and starts it again whenever it dies. Cancelled, it leaves no child behind."""
-        while True:
-            reader = await self._start()
-            try:
-                reason = await self._serve(reader)
-            finally:
-                self._ready.clear()
-                self.warm.clear()
-                await self._bury()
-            await self._mourn(reason)
-
-    async def draw(self, job: Mapping[str, Any], attempt: int, progress: Progress) -> Drawing:
-        """Draws a job (the message's fields) when its turn comes. Raises EngineDied, EngineStopped or TaskFailed."""
-        limits = self._models[job["model"]].stall_seconds
-        job_id = str(job["id"])
-        inbox: asyncio.Queue[pipe.Frame] = asyncio.Queue()
-        pictures: list[Picture] = []
-        await self._turn.acquire()
-        mine = True
-        self._inboxes[job_id] = inbox
+    async def start(self) -> None:
+        """Starts the child. From the main thread: the child is killed when the thread that started it ends."""
+        ours, theirs = socket.socketpair()
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=_FRAME_LIMIT)
         try:
-            self._send({"do": "draw", "attempt": attempt, "job": dict(job)})
-            while True:
-                limit = self._limit(limits, progress)
-                try:
-                    # Not wait_for: before Python 3.12 it may swallow a cancellation.
-                    async with asyncio.timeout(limit):
-                        head, blob = await inbox.get()
-                except TimeoutError:
-                    self._kill(f"no progress in {progress.stage} for {limit:.0f} s")
-                    head, blob = await inbox.get()
-                match head["say"]:
-                    case "stage":
-                        progress.stage = head["stage"]
-                    case "step":
-                        progress.stage, progress.step, progress.steps = "denoising", head["step"], head["steps"]
-                        if blob:
-                            progress.preview = blob
-                            progress.preview_number += 1
-                    case "drawn":
-                        progress.drawn.set()
-                        progress.stage = "decoding"
-                        self._turn.release()
-                        mine = False
-                    case "picture":
-                        pictures.append(Picture(data=blob, **head["picture"]))
-                    case "done":
-                        return Drawing(pictures, **head["timings"])
-                    case "stopped":
-                        raise EngineStopped
-                    case "error":
-                        raise TaskFailed(head["code"], head["message"], head["transient"])
-                    case "died":
-                        raise EngineDied(head["reason"])
-        finally:
-            if mine:
-                self._turn.release()
-            del self._inboxes[job_id]
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "darkroom_worker.tasks",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno(), *([] if self._lock is None else [self._lock])],
+                    env=self._environment(),
+                )
+        except BaseException:
+            self._writer.close()
+            raise
+        self._send(self._start_frame)
+        self._life = asyncio.create_task(self._live(reader))
+
+    async def ready(self) -> None:
+        """Waits until it can load. Raises EngineDied."""
+        await self._started.wait()
+        if self.ended:
+            raise EngineDied(self.ended)
+
+    async def gone(self) -> None:
+        """Waits until the process has ended and is reaped."""
+        await self._gone.wait()
+
+    async def load(self, model: Model) -> None:
+        """Loads, checks and warms up. Raises Unloadable, Unfit or EngineDied; the process is then gone, or about to be."""
+        self._limits, stage = model.stall_seconds, "loading_model"
+        self._send({"do": "load", "model": model.model_dump(mode="json")})
+        while True:
+            limit = self._limits.load if stage == "loading_model" else self._limits.warm_up
+            try:
+                # Not wait_for: before Python 3.12 it may swallow a cancellation.
+                async with asyncio.timeout(limit):
+                    head = await self._loading.get()
+            except TimeoutError:
+                self.stall(stage, limit)
+                head = await self._loading.get()
+            match head["say"]:
+                case "loading":
+                    stage = head["stage"]
+                case "loaded":
+                    self.model, self.bytes, self.caps = model, head["bytes"], head["caps"]
+                    self.load_ms = head["load_ms"]
+                    return
+                case "unloadable":
+                    self.dismiss()
+                    raise Unloadable(head["code"], head["message"])
+                case "unfit":
+                    self.dismiss()
+                    raise Unfit(head["reason"])
+                case "died":
+                    raise EngineDied(head["reason"])
+
+    def draw(self, orders: Sequence[Order]) -> None:
+        """Draws orders as one batch, when what was sent before is drawn; `free` says when that is over."""
+        batch = _Batch(self._limits.first_step)
+        wanted, image = [], b""
+        for order in orders:
+            number = next(self._numbers)
+            self._orders[number] = (order, batch)
+            batch.open.add(number)
+            wanted.append({"number": number, "attempt": order.request.attempt, "job": dict(order.request.job)})
+            image = order.request.image or image
+            # A waiter that is cancelled cancels what it waits for.
+            order.result.add_done_callback(partial(self._abandon, number))
+        self.used_at = time.monotonic()
+        self._drawing = batch
+        self.free.clear()
+        self._send({"do": "draw", "orders": wanted}, image)
+        watch = asyncio.create_task(self._watch(batch))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
 
     def cancel(self, job_id: str) -> bool:
-        """Asks the engine to leave a job: its `draw` raises EngineStopped at the next step, or EngineDied past the stall limit.
+        """Asks to leave a job: its result is EngineStopped at the next step, or EngineDied past the stall limit. False: not known here."""
+        numbers = [number for number, (order, _) in self._orders.items() if order.request.id == job_id]
+        for number in numbers:
+            self._send({"do": "cancel", "number": number})
+        return bool(numbers)
 
-        False when its turn had not come: then its `draw` can simply be cancelled.
-        """
-        if job_id not in self._inboxes:
-            return False
-        self._send({"do": "cancel", "job": job_id})
-        return True
+    def rest(self) -> None:
+        """Another engine draws next: the device's memory that only drawing needs is given back."""
+        self._send({"do": "rest"})
 
-    @staticmethod
-    def _limit(limits: Any, progress: Progress) -> float:
-        match progress.stage:
-            case "loading_model":
-                return float(limits.load)
+    def dismiss(self) -> None:
+        """SIGKILL, and no death: nobody needs this process any more."""
+        self.dismissed = True
+        _kill(self._process)
+
+    def stall(self, stage: str, limit: float) -> None:
+        """SIGKILL: nothing moved for `limit` seconds."""
+        if self._process.returncode is None and not self._killed_because:
+            self.stalled = True
+            self._killed_because = f"no progress in {stage} for {limit:.0f} s"
+            _kill(self._process)
+
+    # The child's life.
+
+    async def _live(self, reader: asyncio.StreamReader) -> None:
+        """Hears the child until it is gone, then tells everybody who waits for it how it ended."""
+        reason = ""
+        try:
+            reason = await self._listen(reader)
+            _kill(self._process)
+            reason = self._killed_because or reason or _how(await self._process.wait())
+        finally:  # cancelled only when the whole program ends
+            _kill(self._process)
+            self._writer.close()
+            self._tell_end(reason or "it was left alone")
+
+    def _tell_end(self, reason: str) -> None:
+        """First its end is known, then those who wait hear of it: none shall find this engine alive."""
+        self.ended = reason
+        for watch in self._watches:
+            watch.cancel()
+        self._changed(self)
+        self._loading.put_nowait({"say": "died", "reason": reason})
+        for order, _ in self._orders.values():
+            order.fail(EngineDied(reason))
+        self._started.set()
+        self.free.set()
+        self._gone.set()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> str:
+        """What the child said of its end; empty when it said nothing."""
+        told = ""
+        try:
+            async with asyncio.timeout(START_SECONDS) as starting:
+                while True:
+                    head, blob = await pipe.receive(reader)
+                    match head["say"]:
+                        case "ready":
+                            starting.reschedule(None)
+                            self.device, self.memory = head["device"], head["memory"]
+                            self._started.set()
+                            self._changed(self)
+                        case "unfit" | "unloadable" | "loading" | "loaded":
+                            told = head.get("reason", "")
+                            self._loading.put_nowait(head)
+                        case "drawn":
+                            self._drawn()
+                        case _ if head["number"] in self._orders:
+                            self._hear(head, blob)
+        except TimeoutError:
+            self.stall("starting", START_SECONDS)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except Exception as error:  # whatever it is, its orders must hear of it
+            log.exception("the engine cannot be understood", pid=self.pid)
+            return f"it said what nobody understands ({error!r})"
+        # It is about to end, or only closed its end of the pipe.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._process.wait()
+        return told
+
+    def _hear(self, head: dict[str, Any], blob: bytes) -> None:
+        """One word about one order."""
+        number = head["number"]
+        order, batch = self._orders[number]
+        progress = order.request.progress
+        match head["say"]:
+            case "stage":
+                progress.stage = batch.stage = head["stage"]
+                batch.limit = self._stage_limit(head["stage"])
+            case "step":
+                progress.stage, progress.step, progress.steps = "denoising", head["step"], head["steps"]
+                batch.stage, batch.limit = "denoising", self._limits.step
+                if blob:
+                    progress.preview = blob
+                    progress.preview_number += 1
+            case "picture":
+                order.pictures.append(Picture(data=blob, **head["picture"]))
+            case "done":
+                self._end(number)
+                if not order.result.done():
+                    order.result.set_result(
+                        Drawing(order.pictures, order.load_ms, **head["timings"], batch=head["batch"], warnings=head["warnings"])
+                    )  # fmt: skip
+            case "stopped":
+                self._end(number)
+                order.fail(EngineStopped())
+            case "error":
+                self._end(number)
+                order.fail(TaskFailed(head["code"], head["message"], head["transient"]))
+        batch.moved.set()
+
+    def _drawn(self) -> None:
+        batch, self._drawing = self._drawing, None
+        if batch is None:
+            return
+        batch.drawn, batch.stage, batch.limit = True, "decoding", self._limits.decode
+        batch.moved.set()
+        for number in batch.open:
+            progress = self._orders[number][0].request.progress
+            progress.stage = "decoding"
+            progress.drawn.set()
+        self.used_at = time.monotonic()
+        self.free.set()
+        self._changed(self)
+
+    def _end(self, number: int) -> None:
+        order, batch = self._orders.pop(number)
+        order.request.progress.drawn.set()
+        batch.open.discard(number)
+        batch.moved.set()
+        self._changed(self)
+
+    def _abandon(self, number: int, result: asyncio.Future[Drawing]) -> None:
+        if result.cancelled() and number in self._orders:
+            self._send({"do": "cancel", "number": number})
+
+    async def _watch(self, batch: _Batch) -> None:
+        """Kills the child when a batch makes no progress, until it is drawn and encoded."""
+        while batch.open or not batch.drawn:
+            batch.moved.clear()
+            limit = batch.limit
+            try:
+                async with asyncio.timeout(limit):
+                    await batch.moved.wait()
+            except TimeoutError:
+                self.stall(batch.stage, limit)
+                return
+
+    def _stage_limit(self, stage: str) -> float:
+        match stage:
             case "warming_up":
-                return float(limits.warm_up)
+                return self._limits.warm_up
             case "denoising":
-                return float(limits.step if progress.step else limits.first_step)
-        return float(limits.decode)
+                return self._limits.first_step
+        return self._limits.decode
 
-    async def _start(self) -> asyncio.StreamReader:
-        ours, theirs = socket.socketpair()
-        # From the main thread: the child asks to be killed when the thread that started it ends.
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "darkroom_worker.tasks",
-            str(theirs.fileno()),
-            str(os.getpid()),
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            env=self._environment(),
-        )
-        theirs.close()
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=_FRAME_LIMIT)
-        self._send(self._start_frame)
-        if self.sick:
-            self._send({"do": "check"})
-        return reader
+    def _send(self, head: dict[str, Any], blob: bytes = b"") -> None:
+        if not self._writer.is_closing():
+            self._writer.write(pipe.pack(head, blob))
 
     def _environment(self) -> dict[str, str]:
         """No secret of the supervisor's reaches the process that runs models; a hub is never asked."""
@@ -240,76 +455,6 @@ class Engine:
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         environment.setdefault("CUDA_VISIBLE_DEVICES", str(self._gpu))
         return environment
-
-    async def _serve(self, reader: asyncio.StreamReader) -> str:
-        """Hands out what the child says until it is gone; answers how it ended."""
-        assert self._process is not None  # noqa: S101 - for the type checker
-        told = ""
-        wanted = "checked" if self.sick else "ready"
-        try:
-            async with asyncio.timeout(START_SECONDS) as starting:
-                while True:
-                    head, blob = await pipe.receive(reader)
-                    if head["say"] == "unfit":
-                        told = head["reason"]
-                    elif head["say"] == "warm":
-                        self.warm = set(head["models"])
-                        metrics.MODEL_LOADS.labels(head["loaded"]).inc()
-                    elif head["say"] == wanted:
-                        starting.reschedule(None)
-                        self.sick = ""
-                        self._ready.set()
-                        log.info("the engine is ready", pid=self._process.pid)
-                    elif head.get("job") in self._inboxes:
-                        self._inboxes[head["job"]].put_nowait((head, blob))
-        except TimeoutError:
-            self._kill(f"not ready after {START_SECONDS} s")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        # It is about to end, or only closed its end of the pipe.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await self._process.wait()
-        _kill(self._process)
-        return self._killed_because or told or _how(await self._process.wait())
-
-    async def _bury(self) -> None:
-        """Nothing of the dead child is left but its jobs, and they are told."""
-        if self._process:
-            _kill(self._process)
-            await self._process.wait()
-        if self._writer:
-            self._writer.close()
-        self._writer = self._process = None
-
-    async def _mourn(self, reason: str) -> None:
-        log.error("the engine died", reason=reason, jobs=list(self._inboxes))
-        metrics.ENGINE_DEATHS.labels("stalled" if self._killed_because else "died").inc()
-        self._killed_because = ""
-        now = time.monotonic()
-        # A job that kills every engine it meets is one cause, not many: it ends as poison and the GPU is not to blame.
-        cause: object = next(iter(self._inboxes), object())
-        self._deaths = [(at, by) for at, by in self._deaths if now - at < DEATHS_WITHIN_SECONDS] + [(now, cause)]
-        for inbox in self._inboxes.values():
-            inbox.put_nowait(({"say": "died", "reason": reason}, b""))
-        if self.sick or len({by for _, by in self._deaths}) >= DEATHS:
-            minutes = DEATHS_WITHIN_SECONDS // 60
-            self.sick = f"the engine died {len(self._deaths)} times in {minutes} minutes, last: {reason}"
-            log.error("the engine is sick", reason=self.sick)
-            await asyncio.sleep(QUARANTINE_SECONDS)
-
-    def _kill(self, because: str) -> None:
-        if self._process and self._process.returncode is None:
-            self._killed_because = because
-            _kill(self._process)
-
-    def _send(self, head: dict[str, Any]) -> None:
-        if self._writer is None:
-            job_id = head["job"]["id"] if head["do"] == "draw" else None
-            if job_id in self._inboxes:
-                self._inboxes[job_id].put_nowait(({"say": "died", "reason": "it was not running"}, b""))
-            return
-        self._writer.write(pipe.pack(head))
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -23,6 +23,12 @@ ENGINE_DEATHS = Counter(
     "darkroom_worker_engine_deaths_total", "Engine processes lost, stalled ones were killed.", ["how"]
 )
 MODEL_LOADS = Counter("darkroom_worker_model_loads_total", "Models loaded into memory.", ["model"])
+LOAD_FAILURES = Counter("darkroom_worker_model_load_failures_total", "Models that could not be served.", ["model"])
+LOAD_SECONDS = Histogram(
+    "darkroom_worker_model_load_seconds", "Time to load, check and warm up a model.", ["model"], buckets=_SECONDS
+)
+EVICTIONS = Counter("darkroom_worker_model_evictions_total", "Models that left memory for another.", ["model"])
+MODEL_BYTES = Gauge("darkroom_worker_model_bytes", "Memory that a loaded model takes; 0 when it is not.", ["model"])
 READY = Gauge("darkroom_worker_ready", "1 while this worker takes work.")
 HELD = Gauge("darkroom_worker_held_messages", "Messages received and not yet acknowledged.")
 REBUILDS = Counter("darkroom_worker_consumer_rebuilds_total", "Consuming connections built anew.")

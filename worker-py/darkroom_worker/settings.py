@@ -30,6 +30,16 @@ def _seconds(value: object) -> object:
     return value[:-1] if isinstance(value, str) and re.fullmatch(r"[0-9.]+s", value) else value
 
 
+def _bytes(value: object) -> object:
+    """12GiB, 12 GiB and 12884901888 are the same."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(|[KMGT]i?)B?", value) if isinstance(value, str) else None
+    if not match:
+        return value
+    unit = match[2]
+    base = 1024 if unit.endswith("i") else 1000
+    return int(float(match[1]) * base ** " KMGT".index(unit[:1] or " "))
+
+
 class Settings(BaseModel):
     """Every key that the worker reads, under its name in the environment."""
 
@@ -57,6 +67,12 @@ class Settings(BaseModel):
     WORKER_JOB_LIMIT: Annotated[float, BeforeValidator(_seconds)] = Field(
         0, ge=0, le=86_400
     )  # s; 0: as RABBITMQ_CONSUMER_TIMEOUT allows
+    WORKER_MEMORY: Annotated[int, BeforeValidator(_bytes)] = Field(
+        default=0, ge=0
+    )  # bytes; 0: 85 % of the GPU's, 70 % of the machine's on a CPU
+    WORKER_SPARE: bool = True
+    WORKER_PREVIEWS: bool = True
+    WORKER_CACHE_DIR: Path = CHECKOUT / ".darkroom" / "cache"
     WORKER_LOCK_DIR: Path = Path("/tmp")  # noqa: S108 - must be one folder for every worker of the machine
 
     @property

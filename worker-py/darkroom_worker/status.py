@@ -9,7 +9,7 @@ from typing import Any
 
 from darkroom_worker import __version__
 from darkroom_worker.attempt import Attempt
-from darkroom_worker.engine import Engine
+from darkroom_worker.pool import Pool
 
 NOT_YET = "not reached yet"
 
@@ -17,11 +17,11 @@ NOT_YET = "not reached yet"
 class Status:
     """Written by the consumer and by the checks of the dependencies."""
 
-    def __init__(self, name: str, models: tuple[str, ...], gpu: int, engine: Engine) -> None:
+    def __init__(self, name: str, models: tuple[str, ...], gpu: int, pool: Pool) -> None:
         self._name = name
         self._models = models
         self._gpu = gpu
-        self._engine = engine
+        self._pool = pool
         self.held: Counter[str] = Counter()  # ids of all unacknowledged messages
         self.attempts: list[Attempt] = []
         self.troubles = {
@@ -32,6 +32,7 @@ class Status:
         self.draining = False
         self.last_busy = time.monotonic()
         self.changed = asyncio.Event()
+        pool.listeners.append(self.changed.set)
 
     def touch(self) -> None:
         """Something that the heartbeat tells has changed."""
@@ -42,17 +43,24 @@ class Status:
     def unfit(self) -> dict[str, str]:
         """Why this worker must not take work; empty when it may."""
         reasons = dict(self.troubles)
-        if self._engine.sick:
-            reasons["engine"] = self._engine.sick
+        if self._pool.sick:
+            reasons["engine"] = self._pool.sick
+        elif len(barred := self._pool.barred) == len(self._models):
+            reasons["engine"] = "; ".join(f"{model} is barred: {why}" for model, why in barred.items())
         if self.draining:
             reasons["worker"] = "draining"
         return reasons
 
     @property
+    def barred(self) -> dict[str, str]:
+        """Models that are not taken work for -> why; the others are."""
+        return self._pool.barred
+
+    @property
     def unready(self) -> dict[str, str]:
         """Why /readyz is red; empty when it is green."""
         reasons = self.unfit
-        if not self._engine.ready:
+        if not self._pool.ready:
             reasons.setdefault("engine", "starting")
         if not self.consuming:
             reasons.setdefault("rabbitmq", "not consuming")
@@ -64,13 +72,18 @@ class Status:
             "name": self._name,
             "version": __version__,
             "models": list(self._models),
-            "warm": sorted(self._engine.warm),
+            "warm": sorted(self._pool.warm),
             "held": list(self.held),
             "state": self._state(),
             "gpu": self._gpu,
             "started_at": started_at,
             "at": now,
         }
+        if barred := self._pool.barred:
+            report["barred"] = barred
+        if loading := self._pool.loading:
+            since = now - round((time.monotonic() - loading.since) * 1000)
+            report["loading"] = {"model": loading.model, "since": since, "expected_ms": loading.expected_ms}
         if reasons := self.unfit:
             report["reason"] = "; ".join(f"{part}: {why}" for part, why in reasons.items())
         if self.attempts:
@@ -81,8 +94,8 @@ class Status:
     def _state(self) -> str:
         if self.draining:
             return "draining"
-        if self._engine.sick:
+        if self._pool.sick:
             return "sick"
-        if self.troubles or not self._engine.ready:
+        if self.troubles or not self._pool.ready:
             return "paused"
         return "busy" if self.attempts else "ready"

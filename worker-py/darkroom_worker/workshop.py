@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import structlog
 
 from darkroom_worker import metrics
-from darkroom_worker.engine import Engine
 from darkroom_worker.ledger import Ledger, LedgerAway
+from darkroom_worker.pool import Pool
 from darkroom_worker.store import Store, StoreAway
 
 STORE_BUDGET_SECONDS = 120
@@ -29,7 +29,7 @@ class Workshop:
     name: str
     ledger: Ledger
     store: Store
-    engine: Engine
+    pool: Pool
     retention: int  # s
     limit: float  # s that one attempt may take
 

@@ -30,7 +30,14 @@ class Worker:
             sys.executable, "-m", "gunicorn", "-k", "asgi", "-w", "1", "--no-control-socket", "--graceful-timeout", "40",
             "-b", f"127.0.0.1:{self.port}", "darkroom_worker.app:create_app()",
         ]  # fmt: skip
-        given = {**os.environ, **house.environ, "WORKER_NAME": name, "WORKER_LOCK_DIR": str(folder), **environ}
+        given = {
+            **os.environ,
+            **house.environ,
+            "WORKER_NAME": name,
+            "WORKER_LOCK_DIR": str(folder),
+            "WORKER_CACHE_DIR": str(folder / "cache"),
+            **environ,
+        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=log, stderr=log)
 
@@ -40,6 +47,7 @@ class Worker:
 
     @property
     def engine(self) -> int:
+        """The process that draws: older than the spare beside it."""
         return children(self.supervisor)[0]
 
     def get(self, path: str) -> httpx.Response:

@@ -17,10 +17,10 @@ from darkroom_worker import catalog, settings
 from darkroom_worker import workshop as workshops
 from darkroom_worker.attempt import Attempt
 from darkroom_worker.cancellation import cancel
-from darkroom_worker.engine import Engine
 from darkroom_worker.ledger import Ledger
 from darkroom_worker.messages import Job
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
+from darkroom_worker.pool import Pool
 from darkroom_worker.store import Store
 from darkroom_worker.workshop import Workshop
 from tests.house import CONTRACT, House
@@ -30,7 +30,7 @@ Story = Callable[[Workshop], Awaitable[None]]
 
 @pytest.fixture
 def play(house: House, tmp_path: Path) -> Callable[[Story], None]:
-    """Runs a story in a workshop with a running engine."""
+    """Runs a story in a workshop with a running pool."""
 
     def run(story: Story) -> None:
         async def main() -> None:
@@ -46,11 +46,11 @@ def play(house: House, tmp_path: Path) -> Callable[[Story], None]:
 async def _workshop(house: House, tmp_path: Path, **changes: Any) -> AsyncIterator[Workshop]:
     environ = house.environ
     models = catalog.load(Path(environ["MODELS_FILE"]), (), test_mode=True)
-    engine = Engine(models, settings.load({"TEST_MODE": "true", "WORKER_LOCK_DIR": str(tmp_path)}))
+    pool = Pool(models, settings.load({"TEST_MODE": "true", "WORKER_SPARE": "false", "WORKER_LOCK_DIR": str(tmp_path)}))
     ledger = Ledger(environ["REDIS_URL"], CONTRACT)
-    running = asyncio.create_task(engine.run())
+    running = asyncio.create_task(pool.run())
     known: dict[str, Any] = {
-        "name": "w0", "ledger": ledger, "store": _store(house), "engine": engine, "retention": 600, "limit": 300, **changes,
+        "name": "w0", "ledger": ledger, "store": _store(house), "pool": pool, "retention": 600, "limit": 300, **changes,
     }  # fmt: skip
     try:
         yield Workshop(**known)
@@ -197,7 +197,7 @@ def test_a_running_job_ends_at_its_deadline_though_no_janitor_lives(
     house: House, play: Callable[[Story], None]
 ) -> None:
     async def story(workshop: Workshop) -> None:
-        assert await workshop.engine.usable()
+        assert await workshop.pool.usable(house.model)
         job = queued(house, deadline=2, steps=1000)
         assert await work(workshop, job) == Ack()
         verdict = house.ended(job)

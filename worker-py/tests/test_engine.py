@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from darkroom_worker import engine as engines
+from darkroom_worker import pool as pools
 from darkroom_worker import settings
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.catalog import Model
-from darkroom_worker.engine import Drawing, Engine, EngineDied, EngineStopped, Progress, TaskFailed
+from darkroom_worker.engine import Drawing, EngineDied, EngineStopped, Progress, Request, TaskFailed
+from darkroom_worker.pool import Pool
 from darkroom_worker.tasks import process
 
 MODEL = Model.model_validate(
@@ -29,29 +30,29 @@ MODEL = Model.model_validate(
     }
 )  # fmt: skip
 
-Story = Callable[[Engine], Awaitable[None]]
+Story = Callable[[Pool], Awaitable[None]]
 
 
 def play(story: Story, tmp_path: Path) -> None:
-    """Runs a story with an engine that was started for it."""
+    """Runs a story with a pool of one model that was started for it."""
 
     async def main() -> None:
-        async with _running(tmp_path) as engine:
-            assert await engine.usable()
-            await story(engine)
+        async with _running(tmp_path) as pool:
+            assert await pool.usable("simulated")
+            await story(pool)
 
     asyncio.run(main())
 
 
 @contextlib.asynccontextmanager
-async def _running(tmp_path: Path) -> AsyncIterator[Engine]:
-    engine = Engine({"simulated": MODEL}, settings.load({"TEST_MODE": "true", "WORKER_LOCK_DIR": str(tmp_path)}))
-    running = asyncio.create_task(engine.run())
+async def _running(tmp_path: Path) -> AsyncIterator[Pool]:
+    pool = Pool({"simulated": MODEL}, settings.load({"TEST_MODE": "true", "WORKER_LOCK_DIR": str(tmp_path)}))
+    running = asyncio.create_task(pool.run())
     try:
-        yield engine
+        yield pool
     finally:
         await cancel(running)
-        assert engine.pid is None
+        assert not pool.pids
 
 
 def job(number: int = 0, *, n: int = 1, steps: int = 5, **metadata: str) -> dict[str, Any]:
@@ -66,20 +67,33 @@ def job(number: int = 0, *, n: int = 1, steps: int = 5, **metadata: str) -> dict
     }  # fmt: skip
 
 
-async def draw(engine: Engine, work: dict[str, Any], attempt: int = 1) -> Drawing:
-    assert await engine.usable()
-    return await engine.draw(work, attempt, Progress())
+def pid_of(pool: Pool) -> int:
+    engine = pool.engine("simulated")
+    assert engine
+    return engine.pid
+
+
+async def begin(
+    pool: Pool, work: dict[str, Any], progress: Progress | None = None, attempt: int = 1
+) -> asyncio.Future[Drawing]:
+    (result,) = await pool.draw([Request(work, attempt, progress or Progress())])
+    return result
+
+
+async def draw(pool: Pool, work: dict[str, Any], attempt: int = 1) -> Drawing:
+    assert await pool.usable("simulated")
+    return await (await begin(pool, work, attempt=attempt))
 
 
 def test_a_job_gives_its_pictures_in_order_and_tells_its_steps(tmp_path: Path) -> None:
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         progress = Progress()
-        drawing = await engine.draw(job(n=3), 1, progress)
+        drawing = await (await begin(pool, job(n=3), progress))
         assert [picture.seed for picture in drawing.pictures] == [7, 8, 9]
         assert len({picture.data for picture in drawing.pictures}) == 3
         assert (progress.step, progress.steps) == (15, 15)
         assert drawing.denoise_ms >= 15 * 20
-        assert engine.warm == {"simulated"}
+        assert pool.warm == {"simulated"}
 
     play(story, tmp_path)
 
@@ -94,10 +108,10 @@ def test_a_job_gives_its_pictures_in_order_and_tells_its_steps(tmp_path: Path) -
     ],
 )
 def test_a_death_in_mid_job_is_told_and_the_next_job_is_drawn(tmp_path: Path, fault: str, how: str) -> None:
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         with pytest.raises(EngineDied, match=how):
-            await draw(engine, job(fault=fault))
-        assert (await draw(engine, job())).pictures
+            await draw(pool, job(fault=fault))
+        assert (await draw(pool, job())).pictures
 
     play(story, tmp_path)
 
@@ -106,23 +120,22 @@ def test_a_death_in_mid_job_is_told_and_the_next_job_is_drawn(tmp_path: Path, fa
 def test_an_engine_killed_or_stopped_from_outside_is_told_and_the_next_job_is_drawn(
     tmp_path: Path, sent: signal.Signals, how: str
 ) -> None:
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         progress = Progress()
-        drawing = asyncio.create_task(engine.draw(job(steps=500), 1, progress))
+        drawing = await begin(pool, job(steps=500), progress)
         while not progress.step:
             await asyncio.sleep(0.02)
-        assert engine.pid
-        os.kill(engine.pid, sent)
+        os.kill(pid_of(pool), sent)
         with pytest.raises(EngineDied, match=how):
             await drawing
-        assert (await draw(engine, job())).pictures
+        assert (await draw(pool, job())).pictures
 
     play(story, tmp_path)
 
 
 def test_errors_of_the_task_leave_the_engine_alive(tmp_path: Path) -> None:
-    async def story(engine: Engine) -> None:
-        pid = engine.pid
+    async def story(pool: Pool) -> None:
+        pid = pid_of(pool)
         for fault, code, transient in [
             ("oom@2", "out_of_memory", True),
             ("nan", "bad_output", False),
@@ -131,50 +144,50 @@ def test_errors_of_the_task_leave_the_engine_alive(tmp_path: Path) -> None:
             ("melt@2", "refused", False),
         ]:
             with pytest.raises(TaskFailed) as caught:
-                await draw(engine, job(fault=fault))
+                await draw(pool, job(fault=fault))
             assert (caught.value.code, caught.value.transient) == (code, transient)
             assert not caught.value.message[0].islower()
             assert caught.value.message.endswith(".")
         for fault in ("oom_once@2", "nan_once", "black_once"):
-            assert (await draw(engine, job(fault=fault))).pictures
-        assert engine.pid == pid
+            assert (await draw(pool, job(fault=fault))).pictures
+        assert pid_of(pool) == pid
 
     play(story, tmp_path)
 
 
 def test_a_fault_strikes_only_as_many_attempts_as_asked(tmp_path: Path) -> None:
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         with pytest.raises(TaskFailed):
-            await draw(engine, job(fault="nan", fault_times="1"), attempt=1)
-        assert (await draw(engine, job(fault="nan", fault_times="1"), attempt=2)).pictures
+            await draw(pool, job(fault="nan", fault_times="1"), attempt=1)
+        assert (await draw(pool, job(fault="nan", fault_times="1"), attempt=2)).pictures
 
     play(story, tmp_path)
 
 
 def test_a_canceled_job_stops_within_two_steps(tmp_path: Path) -> None:
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         progress = Progress()
         work = job(steps=500)
-        drawing = asyncio.create_task(engine.draw(work, 1, progress))
+        drawing = await begin(pool, work, progress)
         while progress.step < 3:
             await asyncio.sleep(0.01)
         seen = progress.step
-        assert engine.cancel(work["id"])
+        assert pool.cancel(work["id"])
         with pytest.raises(EngineStopped):
             await drawing
         assert progress.step <= seen + 2
-        assert (await draw(engine, job(1))).pictures
+        assert (await draw(pool, job(1))).pictures
 
     play(story, tmp_path)
 
 
 def test_the_next_job_is_drawn_while_the_last_is_encoded_and_never_two_at_once(tmp_path: Path) -> None:
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         order: list[str] = []
 
         async def one(number: int) -> None:
             progress = Progress()
-            drawing = asyncio.create_task(engine.draw(job(number), 1, progress))
+            drawing = await begin(pool, job(number), progress)
             while not progress.step:
                 await asyncio.sleep(0.005)
             order.append("begun")
@@ -191,22 +204,22 @@ def test_the_next_job_is_drawn_while_the_last_is_encoded_and_never_two_at_once(t
 def test_many_deaths_of_one_job_do_not_make_the_engine_sick_but_those_of_three_jobs_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "QUARANTINE_SECONDS", 1.0)
+    monkeypatch.setattr(pools, "QUARANTINE_SECONDS", 1.0)
 
-    async def story(engine: Engine) -> None:
+    async def story(pool: Pool) -> None:
         for _ in range(4):
             with pytest.raises(EngineDied):
-                await draw(engine, job(1, fault="exit@1"))
-        assert await engine.usable()
+                await draw(pool, job(1, fault="exit@1"))
+        assert await pool.usable("simulated")
         for number in (2, 3):
             with pytest.raises(EngineDied):
-                await draw(engine, job(number, fault="exit@1"))
-        assert not await engine.usable()
-        assert "exited with status 3" in engine.sick
+                await draw(pool, job(number, fault="exit@1"))
+        assert not await pool.usable("simulated")
+        assert "exited with status 3" in pool.sick
         # Past its quarantine it must pass a self-check before it serves again.
-        while engine.sick:
+        while pool.sick:
             await asyncio.sleep(0.05)
-        assert (await draw(engine, job())).pictures
+        assert (await draw(pool, job())).pictures
 
     play(story, tmp_path)
 
@@ -217,9 +230,9 @@ def test_the_engine_learns_no_secret_and_imports_no_torch_for_simulated_work(
     monkeypatch.setenv("S3_SECRET_KEY", "hunter2")
     monkeypatch.setenv("RABBITMQ_URL", "amqp://someone:hunter2@broker")
 
-    async def story(engine: Engine) -> None:
-        await draw(engine, job())
-        child = Path(f"/proc/{engine.pid}")
+    async def story(pool: Pool) -> None:
+        await draw(pool, job())
+        child = Path(f"/proc/{pid_of(pool)}")
         assert b"hunter2" not in (child / "environ").read_bytes()
         assert "torch" not in (child / "maps").read_text()
         assert (child / "oom_score_adj").read_text().strip() == "500"
@@ -231,35 +244,42 @@ def test_the_engine_dies_with_its_supervisor_even_while_it_hangs(tmp_path: Path)
     script = (
         "import asyncio\n"
         "from pathlib import Path\n"
-        "from tests.test_engine import _running, job, Progress\n"
+        "from tests.test_engine import _running, begin, job\n"
         "async def main():\n"
-        f"    async with _running(Path({str(tmp_path)!r})) as engine:\n"
-        "        await engine.usable()\n"
-        "        progress = Progress()\n"
-        "        asyncio.create_task(engine.draw(job(fault='hang@1'), 1, progress))\n"
+        f"    async with _running(Path({str(tmp_path)!r})) as pool:\n"
+        "        await pool.usable('simulated')\n"
+        "        await begin(pool, job(fault='hang@1'))\n"
+        "        while len(pool.pids) < 2:\n"
+        "            await asyncio.sleep(0.05)\n"
         "        await asyncio.sleep(0.3)\n"
-        "        print(engine.pid, flush=True)\n"
+        "        print('pids', *pool.pids, flush=True)\n"
         "        await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
     root = Path(__file__).resolve().parents[1]
     with subprocess.Popen([sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout
-        pid = int(next(line for line in supervisor.stdout if line.strip().isdigit()))
+        pids = [int(word) for word in next(line for line in supervisor.stdout if line.startswith("pids")).split()[1:]]
         supervisor.kill()
     end = time.monotonic() + 5
-    while _alive(pid):
+    while any(map(_alive, pids)):
         assert time.monotonic() < end
         time.sleep(0.05)
 
 
-def test_a_gpu_has_one_engine_at_a_time(tmp_path: Path) -> None:
-    lock = process.hold_gpu(tmp_path, 3)
-    with pytest.raises(BlockingIOError):
-        process.hold_gpu(tmp_path, 3)
-    process.hold_gpu(tmp_path, 4).close()
-    lock.close()
-    process.hold_gpu(tmp_path, 3).close()
+def test_a_gpu_has_the_engines_of_one_worker_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "gpu.lock"
+    with path.open("a") as ours, path.open("a") as strangers:
+        process.hold_gpu(ours.fileno(), 3)
+        sibling = subprocess.run(
+            [sys.executable, "-c", f"from darkroom_worker.tasks import process; process.hold_gpu({ours.fileno()}, 3)"],
+            cwd=Path(__file__).resolve().parents[1], pass_fds=[ours.fileno()], check=False,
+        )  # fmt: skip
+        assert sibling.returncode == 0
+        with pytest.raises(BlockingIOError, match="another worker has GPU 3"):
+            process.hold_gpu(strangers.fileno(), 3)
+        ours.close()
+        process.hold_gpu(strangers.fileno(), 3)
 
 
 def _alive(pid: int) -> bool:

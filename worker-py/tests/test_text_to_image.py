@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine's: these co
 pytest.importorskip("diffusers", reason="the engine's packages are not installed", exc_type=ImportError)
 
 import torch
+from PIL import Image
 
-from darkroom_worker import catalog, pipe
+from darkroom_worker import catalog
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Job
-from darkroom_worker.tasks.__main__ import Loop
 from darkroom_worker.tasks.fault import Fault
-from darkroom_worker.tasks.task import BadOutput, DeviceLost, Order, OutOfMemory, Refused, Stopped
+from darkroom_worker.tasks.task import DeviceLost, Order, Setup, Unloadable
 from darkroom_worker.tasks.text_to_image import TextToImage
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default")]
@@ -36,7 +34,9 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def task(model: Model) -> TextToImage:
-    return TextToImage("cpu", [model])
+    task = TextToImage(model, Setup("cpu", Path("/nowhere")))
+    task.load()
+    return task
 
 
 class Said(list[dict[str, Any]]):
@@ -57,12 +57,31 @@ def order(model: Model, said: Said | None = None, fault: str | None = None, **sp
         "created_at": 1795300000000, "deadline": 1795300600000, "max_attempts": 3,
     }  # fmt: skip
     wanted = Fault.asked({"fault": fault} if fault else {}, 1)
-    return Order(Job.model_validate(fields), model, wanted, said if said is not None else Said(), threading.Event())
+    return Order(Job.model_validate(fields), wanted, said if said is not None else Said())
+
+
+class Failed(Exception):
+    """An order that ended by itself, with what was told of it."""
+
+
+def draw(task: TextToImage, wanted: Order) -> list[Image.Image]:
+    said: list[dict[str, Any]] = []
+    say = wanted.say
+
+    def listen(head: dict[str, Any], blob: bytes) -> None:
+        said.append(head)
+        say(head, blob)
+
+    wanted.say = listen
+    pictures = [picture for _, picture in task.draw([wanted])]
+    if wanted.ended:
+        raise Failed(said[-1]["say"], said[-1].get("code"), said[-1].get("message"))
+    return pictures
 
 
 def test_a_prompt_becomes_a_picture_of_its_colour(task: TextToImage, model: Model) -> None:
     for colour, channel in (("red", 0), ("green", 1), ("blue", 2)):
-        (picture,) = task.draw(order(model, prompt=f"a {colour} ball on a white background", steps=10))
+        (picture,) = draw(task, order(model, prompt=f"a {colour} ball on a white background", steps=10))
         assert picture.size == (128, 128)
         red, green, blue = picture.crop((48, 56, 80, 88)).resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
         assert max((red, 0), (green, 1), (blue, 2))[1] == channel
@@ -70,35 +89,34 @@ def test_a_prompt_becomes_a_picture_of_its_colour(task: TextToImage, model: Mode
 
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m"])
 def test_each_image_reproduces_alone_bit_for_bit(task: TextToImage, model: Model, scheduler: str) -> None:
-    three = task.draw(order(model, n=3, scheduler=scheduler))
+    three = draw(task, order(model, n=3, scheduler=scheduler))
     assert len({picture.tobytes() for picture in three}) == 3
     for index, picture in enumerate(three):
-        (alone,) = task.draw(order(model, seed=7 + index, scheduler=scheduler))
+        (alone,) = draw(task, order(model, seed=7 + index, scheduler=scheduler))
         assert alone.tobytes() == picture.tobytes()
 
 
 def test_neither_another_job_nor_another_scheduler_leaves_a_trace_or_loads_anything(
     task: TextToImage, model: Model
 ) -> None:
-    (before,) = task.draw(order(model))
-    weights = task._pipelines[model.id].unet
-    task.draw(order(model, scheduler="dpmpp_2m", guidance_scale=9, steps=3, negative_prompt="blue"))
-    (after,) = task.draw(order(model))
+    (before,) = draw(task, order(model))
+    weights = task._pipeline.unet
+    draw(task, order(model, scheduler="dpmpp_2m", guidance_scale=9, steps=3, negative_prompt="blue"))
+    (after,) = draw(task, order(model))
     assert after.tobytes() == before.tobytes()
-    assert task._pipelines[model.id].unet is weights
-    assert task.warm == {model.id}
+    assert task._pipeline.unet is weights
 
 
 def test_steps_stages_and_previews_are_told(task: TextToImage, model: Model) -> None:
     said = Said()
     wanted = order(model, said, n=2)
     wanted._previewed_at = 0
-    task.draw(wanted)
+    draw(task, wanted)
     assert [(word["step"], word["steps"]) for word in said if word["say"] == "step"] == [
         (step, 8) for step in range(1, 9)
     ]
     stages = [word["stage"] for word in said if word["say"] == "stage"]
-    assert stages[:2] == ["loading_model", "denoising"]
+    assert stages[0] == "denoising"
     assert "decoding" in stages
     previews = [word["blob"] for word in said if word["blob"]]
     assert previews
@@ -115,8 +133,8 @@ def test_a_cancel_is_heard_at_the_next_step(task: TextToImage, model: Model) -> 
             wanted.stop.set()
 
     wanted.say = stop_at_three
-    with pytest.raises(Stopped):
-        task.draw(wanted)
+    with pytest.raises(Failed, match="stopped"):
+        draw(task, wanted)
     assert max(word["step"] for word in said if word["say"] == "step") == 3
 
 
@@ -124,30 +142,30 @@ def test_a_cancel_is_heard_at_the_next_step(task: TextToImage, model: Model) -> 
 def test_a_broken_picture_is_an_error_unless_the_second_decoding_is_sound(
     task: TextToImage, model: Model, fault: str
 ) -> None:
-    with pytest.raises(BadOutput, match=r"not a number|black"):
-        task.draw(order(model, fault=fault))
-    (sound,) = task.draw(order(model))
-    (mended,) = task.draw(order(model, fault=f"{fault}_once"))
+    with pytest.raises(Failed, match=r"not a number|black"):
+        draw(task, order(model, fault=fault))
+    (sound,) = draw(task, order(model))
+    (mended,) = draw(task, order(model, fault=f"{fault}_once"))
     assert mended.tobytes() == sound.tobytes()
 
 
 def test_numbers_that_went_wrong_in_the_weights_are_an_error(task: TextToImage, model: Model) -> None:
-    bias = task._pipelines[model.id].unet.conv_out.bias.data
+    bias = task._pipeline.unet.conv_out.bias.data
     sound = bias.clone()
     bias.fill_(torch.nan)
     try:
-        with pytest.raises(BadOutput, match="not a number"):
-            task.draw(order(model))
+        with pytest.raises(Failed, match="not a number"):
+            draw(task, order(model))
     finally:
         bias.copy_(sound)
 
 
 def test_out_of_memory_is_tried_once_more_in_place(task: TextToImage, model: Model) -> None:
-    (sound,) = task.draw(order(model))
-    (again,) = task.draw(order(model, fault="oom_once@2"))
+    (sound,) = draw(task, order(model))
+    (again,) = draw(task, order(model, fault="oom_once@2"))
     assert again.tobytes() == sound.tobytes()
-    with pytest.raises(OutOfMemory, match="128 x 128 pixels do not fit"):
-        task.draw(order(model, fault="oom@2"))
+    with pytest.raises(Failed, match="128 x 128 pixels do not fit"):
+        draw(task, order(model, fault="oom@2"))
 
 
 def test_room_is_made_when_nothing_of_the_failed_try_is_held(
@@ -155,24 +173,25 @@ def test_room_is_made_when_nothing_of_the_failed_try_is_held(
 ) -> None:
     held: list[object] = []
     monkeypatch.setattr(TextToImage, "_make_room", lambda self: held.append(sys.exc_info()[1]))
-    task.draw(order(model, fault="oom_once@2"))
+    draw(task, order(model, fault="oom_once@2"))
     assert held == [None]
 
 
 def test_a_model_that_does_not_fit_is_told_as_such(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(TextToImage, "_pipeline", full)
-    with pytest.raises(OutOfMemory, match="pocket-studio does not fit"):
-        TextToImage("cpu", [model]).draw(order(model))
+    monkeypatch.setattr("diffusers.StableDiffusionPipeline.from_pretrained", full)
+    with pytest.raises(Unloadable, match="does not fit") as caught:
+        TextToImage(model, Setup("cpu", Path("/nowhere"))).load()
+    assert caught.value.code == "out_of_memory"
 
 
 def test_infinity_is_no_white(task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoder = task._pipeline(model).vae.decoder
+    decoder = task._pipeline.vae.decoder
     monkeypatch.setattr(decoder, "forward", lambda latents: torch.full((1, 3, 128, 128), torch.inf))
-    with pytest.raises(BadOutput):
-        task.draw(order(model))
+    with pytest.raises(Failed, match="bad_output"):
+        draw(task, order(model))
 
 
 def test_a_device_that_failed_for_good_ends_the_engine_and_any_other_error_does_not(
@@ -182,30 +201,23 @@ def test_a_device_that_failed_for_good_ends_the_engine_and_any_other_error_does_
         raise RuntimeError("CUDA error: device-side assert triggered\nCompile with TORCH_USE_CUDA_DSA")
 
     monkeypatch.setattr(TextToImage, "_denoise", fail)
-    with pytest.raises(RuntimeError):
-        task.draw(order(model))
+    with pytest.raises(Failed, match="engine_error"):
+        draw(task, order(model))
     monkeypatch.setattr(task, "_device", "cuda")
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    with pytest.raises(RuntimeError):
-        task.draw(order(model))
+    with pytest.raises(Failed, match="engine_error"):
+        draw(task, order(model))
     monkeypatch.setattr(torch.cuda, "synchronize", fail)
-    ours, theirs = socket.socketpair()
-    with ours, theirs, theirs.makefile("rb") as heard:
-        loop = Loop(ours)
-        loop._tasks["text_to_image"] = task
-        with pytest.raises(DeviceLost):
-            loop._develop(order(model))
-        head, _ = pipe.read(heard)
-        assert head == {
-            "say": "unfit",
-            "reason": "the device failed for good: CUDA error: device-side assert triggered",
-        }
+    with pytest.raises(DeviceLost, match="device-side assert triggered"):
+        draw(task, order(model))
 
 
-def test_a_larger_batch_is_halved_when_memory_ends(task: TextToImage, model: Model) -> None:
-    wide = model.model_copy(update={"batch_cap": 2})
+def test_a_larger_batch_is_halved_when_memory_ends(
+    task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task, "_model", model.model_copy(update={"batch_cap": 2}))
     said = Said()
-    pictures = task.draw(order(wide, said, n=3, fault="oom_once@6"))
+    pictures = draw(task, order(model, said, n=3, fault="oom_once@6"))
     assert len(pictures) == 3
     told = [(word["step"], word["steps"]) for word in said if word["say"] == "step"]
     assert told[:5] == [(step, 8) for step in range(1, 6)]
@@ -213,9 +225,9 @@ def test_a_larger_batch_is_halved_when_memory_ends(task: TextToImage, model: Mod
 
 
 def test_a_scheduler_that_the_model_does_not_know_is_refused(task: TextToImage, model: Model) -> None:
-    with pytest.raises(Refused, match="Choose from ddim, dpmpp_2m"):
-        task.draw(order(model, scheduler="euler"))
+    with pytest.raises(Failed, match="Choose from ddim, dpmpp_2m"):
+        draw(task, order(model, scheduler="euler"))
 
 
 def test_the_self_check_draws(task: TextToImage, model: Model) -> None:
-    task.check(model)
+    task.check()

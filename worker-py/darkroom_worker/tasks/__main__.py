@@ -1,7 +1,8 @@
-"""The engine's main loop: python -m darkroom_worker.tasks FD PARENT_PID. It reads orders from the pipe and draws them one after another."""
+"""The engine's main loop: python -m darkroom_worker.tasks FD PARENT_PID. It loads one model, then draws what the pipe brings."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
 import socket
@@ -18,164 +19,167 @@ from PIL.Image import Image
 from darkroom_worker import logs, pipe
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Job
-from darkroom_worker.tasks import process
-from darkroom_worker.tasks.fault import BadFault, Fault, StruckError
+from darkroom_worker.tasks import device, process
+from darkroom_worker.tasks.fault import BadFault, Fault
 from darkroom_worker.tasks.picture import CONTENT_TYPES, EXTENSIONS, encode
-from darkroom_worker.tasks.simulated import Simulated
-from darkroom_worker.tasks.task import BadOutput, DeviceLost, Order, OutOfMemory, Refused, Stopped, Task
+from darkroom_worker.tasks.task import DeviceLost, Order, Refused, Setup, Stopped, Task, Unfit, Unloadable
 
 log = structlog.get_logger()
 
 
 class Loop:
-    """Draws orders in the main thread, reads the pipe in a second, encodes in a third while the next order is drawn."""
+    """Draws in the main thread, reads the pipe in a second, encodes in a third while the next orders are drawn."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._stream = connection.makefile("rb")
         self._sending = threading.Lock()
-        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._stops: dict[str, threading.Event] = {}  # by job id; of every order that has not been answered
-        self._stopping = threading.Lock()
+        self._waiting: queue.Queue[pipe.Frame] = queue.Queue()
+        self._stops: dict[int, threading.Event] = {}  # by number; of every order that was read and not yet drawn
         self._encoder = ThreadPoolExecutor(1, "encoder")
-        self._tasks: dict[str, Task] = {}
-        self._models: dict[str, Model] = {}
-        self._test_mode = False
+        self._setup: Setup
+        self._task: Task
 
     def run(self) -> None:
         start, _ = pipe.read(self._stream)
         logs.configure(start["log_level"], start["worker"])
         try:
-            self._lock = self._prepare(start)
+            self._prepare(start)
         except Exception as error:  # whatever it is, the supervisor must learn why
-            self._say({"say": "unfit", "reason": f"{type(error).__name__}: {error}"}, b"")
+            self._say({"say": "unfit", "reason": f"{type(error).__name__}: {error}"})
             raise
-        self._say({"say": "ready"}, b"")
+        self._say({"say": "ready", "device": self._setup.device, "memory": device.memory(self._setup.device)})
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while True:
-            frame = self._waiting.get()
-            if frame["do"] == "check":
-                self._check()
-            else:
-                self._draw(frame)
+            head, blob = self._waiting.get()
+            match head["do"]:
+                case "load":
+                    self._load(Model.model_validate(head["model"], strict=False))  # JSON knows no tuples
+                case "draw":
+                    self._draw(head["orders"], blob)
+                case "rest":
+                    self._task.rest()
 
-    def _prepare(self, start: dict[str, Any]) -> object:
-        """Imports what the served models need, and no more: an engine for `simulated` alone has no torch."""
-        self._models = {model["id"]: Model.model_validate(model) for model in start["models"]}
-        self._test_mode = start["test_mode"]
-        kinds = {model.task for model in self._models.values()}
-        if "simulated" in kinds:
-            self._tasks["simulated"] = Simulated(self._test_mode)
-        if "text_to_image" not in kinds:
-            return None
-        from darkroom_worker.tasks.text_to_image import TextToImage, choose_device  # noqa: PLC0415 - torch
-
-        device = choose_device(start["device"])
-        lock = process.hold_gpu(Path(start["lock_dir"]), start["gpu"]) if device == "cuda" else None
-        self._tasks["text_to_image"] = TextToImage(
-            device, [model for model in self._models.values() if model.task == "text_to_image"]
-        )
-        return lock
+    def _prepare(self, start: dict[str, Any]) -> None:
+        """Imports what the served tasks need, and no more: an engine for `simulated` alone has no torch."""
+        modules = [f"darkroom_worker.tasks.{task}" for task in start["tasks"]]
+        if start["gently"]:
+            process.import_gently(modules)
+        else:
+            for module in modules:
+                importlib.import_module(module)
+        chosen = device.choose(start["device"])
+        if chosen == "cuda":
+            process.hold_gpu(start["lock"], start["gpu"])
+        self._setup = Setup(chosen, Path(start["cache_dir"]), start["previews"], start["test_mode"])
 
     def _read(self) -> None:
         while True:
             try:
-                frame, _ = pipe.read(self._stream)
+                head, blob = pipe.read(self._stream)
             except (EOFError, OSError):
                 os._exit(0)  # the supervisor is gone
-            if frame["do"] == "cancel":
-                if stop := self._stops.get(frame["job"]):
+            if head["do"] == "cancel":
+                if stop := self._stops.get(head["number"]):
                     stop.set()
                 continue
-            if frame["do"] == "draw":
-                with self._stopping:
-                    self._stops[frame["job"]["id"]] = threading.Event()
-            self._waiting.put(frame)
+            if head["do"] == "draw":
+                self._stops |= {order["number"]: threading.Event() for order in head["orders"]}
+            self._waiting.put((head, blob))
 
-    def _check(self) -> None:
-        try:
-            for model in self._models.values():
-                self._tasks[model.task].check(model)
-        except Exception as error:  # any means unfit
-            self._say({"say": "unfit", "reason": f"self-check: {type(error).__name__}: {error}"}, b"")
-            raise
-        self._say({"say": "checked"}, b"")
-
-    def _draw(self, frame: dict[str, Any]) -> None:
-        job = Job.model_validate(frame["job"])
-        stop = self._stops[job.id]
-        try:
-            fault = Fault.asked(job.metadata, frame["attempt"]) if self._test_mode else Fault()
-            self._develop(Order(job, self._models[job.model], fault, self._say, stop))
-        except BadFault as error:
-            self._fail(job, "refused", str(error), transient=False)
-        finally:
-            with self._stopping:  # the answer may have brought the same job again already
-                if self._stops[job.id] is stop:
-                    del self._stops[job.id]
-
-    def _develop(self, order: Order) -> None:
-        job, task = order.job, self._tasks[order.model.task]
-        warm = set(task.warm)
+    def _load(self, model: Model) -> None:
+        """Makes the model ready to draw; a process that cannot ends, and all its memory comes back."""
         began = time.monotonic()
         try:
-            pictures = task.draw(order)
+            self._say({"say": "loading", "stage": "loading_model"})
+            self._task = importlib.import_module(f"darkroom_worker.tasks.{model.task}").create(model, self._setup)
+            self._task.load()
+        except Exception as error:  # any means that it is not there
+            log.exception("the model could not be loaded", model=model.id)
+            code = getattr(error, "code", "engine_error")
+            message = str(error) if isinstance(error, Unloadable) else f"{type(error).__name__}: {str(error)[:500]}"
+            self._say({"say": "unloadable", "code": code, "message": message})
+            sys.exit(1)
+        try:
+            self._say({"say": "loading", "stage": "checking"})
+            self._task.check()
+            self._say({"say": "loading", "stage": "warming_up"})
+            caps = self._task.warm_up()
+        except Exception as error:  # any means that it must not draw for people
+            log.exception("the model is unfit", model=model.id)
+            reason = str(error) if isinstance(error, Unfit) else f"{type(error).__name__}: {str(error)[:500]}"
+            self._say({"say": "unfit", "reason": reason})
+            sys.exit(1)
+        took = round((time.monotonic() - began) * 1000)
+        self._say({"say": "loaded", "load_ms": took, "bytes": self._task.size, "caps": caps})
+
+    def _draw(self, wanted: list[dict[str, Any]], image: bytes) -> None:
+        orders = [self._order(fields, image) for fields in wanted]
+        pictures = dict.fromkeys(orders, 0)
+        began = time.monotonic()
+        trouble: Exception = RuntimeError("fewer pictures came than were asked for")
+        try:
+            for order, picture in self._task.draw([order for order in orders if order.live]):
+                self._encoder.submit(self._encode, order, picture, pictures[order])
+                pictures[order] += 1
+                if pictures[order] == order.job.spec.n:
+                    drawn = round((time.monotonic() - began) * 1000)
+                    self._encoder.submit(self._finish, order, drawn)
         except Stopped:
-            self._say({"say": "stopped", "job": job.id}, b"")
-        except (Refused, BadOutput) as error:
-            self._fail(job, error.code, str(error), transient=False)
-        except OutOfMemory as error:
-            self._fail(job, error.code, str(error), transient=True)
-        except StruckError as error:
-            self._fail(job, "engine_error", f"The engine failed: {error}. Try again.", transient=True)
+            pass
         except DeviceLost as error:
-            self._say({"say": "unfit", "reason": f"the device failed for good: {error}"}, b"")
+            self._say({"say": "unfit", "reason": f"the device failed for good: {error}"})
             raise
         except Exception as error:  # whatever else a model throws must not end the engine
-            log.exception("the task failed", job_id=job.id)
-            self._fail(job, "engine_error", _sentence("The engine failed", error), transient=True)
-        else:
-            drawn = round((time.monotonic() - began) * 1000)
-            self._say({"say": "drawn", "job": job.id}, b"")
-            self._encoder.submit(self._encode, order, pictures, drawn)
-        finally:
-            for name in task.warm - warm:
-                models = sorted(set().union(*(known.warm for known in self._tasks.values())))
-                self._say({"say": "warm", "models": models, "loaded": name}, b"")
+            log.exception("the drawing failed", jobs=[order.job.id for order in orders])
+            trouble = error
+        for order in orders:
+            if pictures[order] < order.job.spec.n:
+                order.fail(trouble)
+            del self._stops[order.number]
+        self._say({"say": "drawn"})
 
-    def _encode(self, order: Order, pictures: list[Image], drawn_ms: int) -> None:
+    def _order(self, fields: dict[str, Any], image: bytes) -> Order:
+        job = Job.model_validate(fields["job"])
+        number = fields["number"]
+        order = Order(job, Fault(), self._say, number, self._setup.previews, image, self._stops[number])
+        try:
+            if self._setup.test_mode:
+                order.fault = Fault.asked(job.metadata, fields["attempt"])
+        except BadFault as error:
+            order.fail(Refused(str(error)))
+        return order
+
+    def _encode(self, order: Order, picture: Image, index: int) -> None:
         job = order.job
+        if order.ended:
+            return
         began = time.monotonic()
         try:
-            for index, picture in enumerate(pictures):
-                about = {
-                    "content_type": CONTENT_TYPES[job.spec.format],
-                    "extension": EXTENSIONS[job.spec.format],
-                    "width": picture.width,
-                    "height": picture.height,
-                    "seed": job.spec.seed + index,
-                }
-                self._say({"say": "picture", "job": job.id, "picture": about}, encode(picture, job, index))
+            about = {
+                "content_type": CONTENT_TYPES[job.spec.format],
+                "extension": EXTENSIONS[job.spec.format],
+                "width": picture.width,
+                "height": picture.height,
+                "seed": job.spec.seed + index,
+            }
+            order.tell("picture", encode(picture, job, index), picture=about)
+            order.encode_ms += round((time.monotonic() - began) * 1000)
         except Exception as error:  # a thread's exception is nobody's
-            self._fail(job, "engine_error", _sentence("The picture could not be encoded", error), transient=True)
-            return
+            log.exception("the picture could not be encoded", job_id=job.id)
+            order.fail(error)
+
+    def _finish(self, order: Order, drawn_ms: int) -> None:
         timings = {
-            "load_ms": order.load_ms,
-            "denoise_ms": max(0, drawn_ms - order.load_ms - order.decode_ms),
-            "decode_ms": order.decode_ms + round((time.monotonic() - began) * 1000),
+            "denoise_ms": max(0, drawn_ms - order.decode_ms),
+            "decode_ms": order.decode_ms + order.encode_ms,
         }
-        self._say({"say": "done", "job": job.id, "timings": timings}, b"")
+        if not order.ended:
+            order.tell("done", timings=timings, batch=order.batch, warnings=order.warnings)
 
-    def _fail(self, job: Job, code: str, message: str, *, transient: bool) -> None:
-        self._say({"say": "error", "job": job.id, "code": code, "message": message, "transient": transient}, b"")
-
-    def _say(self, head: dict[str, Any], blob: bytes) -> None:
+    def _say(self, head: dict[str, Any], blob: bytes = b"") -> None:
         with self._sending:
             self._connection.sendall(pipe.pack(head, blob))
-
-
-def _sentence(what: str, error: Exception) -> str:
-    return f"{what} ({type(error).__name__}: {str(error)[:500]}). Try again."
 
 
 if __name__ == "__main__":

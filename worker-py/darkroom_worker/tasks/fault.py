@@ -1,11 +1,17 @@
-"""Faults on request, in test mode only: metadata {"fault": "oom@3", "fault_times": "1"} strikes at step 3 of the first attempt."""
+"""Faults on request, in test mode only: metadata {"fault": "oom@3", "fault_times": "1"} strikes at step 3 of the first attempt.
+
+A file strikes a model while it is loaded: see strike_model.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
+import time
 from collections.abc import Mapping
+from pathlib import Path
 
 _FORM = re.compile(r"(oom|oom_once|exit|segv|hang|error)@([0-9]{1,4})|(nan|nan_once|black|black_once)")
 
@@ -59,12 +65,8 @@ class Fault:
                 raise StruckOutOfMemory
             case "error":
                 raise StruckError(f"asked for at step {step}")
-            case "exit":
-                os._exit(3)
-            case "segv":
-                ctypes.string_at(0)
-            case "hang":
-                ctypes.PyDLL(None).pause()  # PyDLL keeps the GIL
+            case kind:
+                _end_here(kind)
 
     def spoils(self) -> str:
         """nan or black when the picture about to be made shall be spoiled, else nothing."""
@@ -74,3 +76,27 @@ class Fault:
         if self._kind.endswith("_once"):
             self._kind = ""
         return kind
+
+
+def strike_model(folder: Path, model: str, stage: str) -> None:
+    """Called where a model is loaded, checked and warmed up. What goes wrong stands in the file faults/MODEL, say exit@load.
+
+    kinds: exit, segv, hang (holding the GIL), error, wait (until the file is gone); stages: load, check, warm_up.
+    """
+    path = folder / "faults" / model
+    with contextlib.suppress(FileNotFoundError):
+        while (asked := path.read_text().strip().split("@"))[-1] == stage:
+            if asked[0] == "error":
+                raise StruckError(f"asked for in {stage}")
+            _end_here(asked[0])
+            time.sleep(0.01)
+
+
+def _end_here(kind: str) -> None:
+    match kind:
+        case "exit":
+            os._exit(3)
+        case "segv":
+            ctypes.string_at(0)
+        case "hang":
+            ctypes.PyDLL(None).pause()  # PyDLL keeps the GIL

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import importlib
 import os
 import signal
 import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TextIO
 
+_BEHIND = 10  # niceness
 _PR_SET_PDEATHSIG = 1
 
 
@@ -33,14 +37,29 @@ def volunteer() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def hold_gpu(lock_dir: Path, gpu: int) -> TextIO:
-    """Takes the GPU's lock until this process ends, however it ends. Raises BlockingIOError when another engine has it."""
-    lock = (lock_dir / f"darkroom-gpu-{gpu}.lock").open("w")
+def import_gently(modules: Sequence[str]) -> None:
+    """Imports while others work: in a thread that goes behind them. On Linux a thread has a niceness of its own, and only root gets it back.
+
+    Raises what the import raises.
+    """
+    with ThreadPoolExecutor(1, "import") as aside:
+        for module in modules:
+            aside.submit(_import_behind, module).result()
+
+
+def hold_gpu(lock: int, gpu: int) -> None:
+    """Takes the GPU's lock on an open file that the supervisor shares with all its engines, until the last of them has ended.
+
+    Raises BlockingIOError when another worker's engine has it.
+    """
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        lock.close()
         raise BlockingIOError(
-            f"another engine has GPU {gpu}: one worker a GPU, each with its own WORKER_GPU"
+            f"another worker has GPU {gpu}: one worker a GPU, each with its own WORKER_GPU"
         ) from error
-    return lock
+
+
+def _import_behind(module: str) -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)
+    importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Text to image with diffusers: models are loaded once and kept; each image has a generator of its own."""
+"""Text to image with diffusers; each image has a generator of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 import io
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import diffusers
@@ -17,8 +17,21 @@ from PIL import Image
 
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Spec
+from darkroom_worker.tasks import device
 from darkroom_worker.tasks.fault import StruckOutOfMemory
-from darkroom_worker.tasks.task import PREVIEW_PIXELS, BadOutput, DeviceLost, Order, OutOfMemory, Refused
+from darkroom_worker.tasks.task import (
+    PREVIEW_PIXELS,
+    BadOutput,
+    DeviceLost,
+    Order,
+    OutOfMemory,
+    Refused,
+    Setup,
+    Stopped,
+    Task,
+    Unfit,
+    Unloadable,
+)
 
 SCHEDULERS = {
     "ddim": diffusers.DDIMScheduler,
@@ -29,42 +42,69 @@ SCHEDULERS = {
 _BLACK = 2 / 255  # no brighter pixel anywhere: no picture
 
 
-def choose_device(asked: str) -> str:
-    """cpu or cuda. Raises RuntimeError when a GPU is asked for and none is there."""
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("WORKER_DEVICE=cuda, and torch sees no GPU")
-    return asked
+def create(model: Model, setup: Setup) -> Task:
+    return TextToImage(model, setup)
 
 
 class TextToImage:
-    """Holds the pipelines; draws one order at a time."""
+    """Holds the pipeline; draws one order at a time."""
 
-    def __init__(self, device: str, models: Iterable[Model]) -> None:
-        self._device = device
-        # Looked up now, because diffusers imports a pipeline's code, seconds of it, at first sight.
-        self._classes = {model.id: getattr(diffusers, model.pipeline or "") for model in models}
-        self._pipelines: dict[str, Any] = {}
+    def __init__(self, model: Model, setup: Setup) -> None:
+        self._model = model
+        self._device = setup.device
+        self._pipeline: Any = None
         for library in (diffusers, transformers):
             library.utils.logging.set_verbosity_error()
             library.utils.logging.disable_progress_bar()
 
     @property
-    def warm(self) -> set[str]:
-        return set(self._pipelines)
+    def size(self) -> int:
+        return device.taken(self._device)
 
-    def draw(self, order: Order) -> list[Image.Image]:
+    def load(self) -> None:
+        """Safetensors from local files, nothing fetched, no code of the model's own."""
+        model = self._model
+        where = {"revision": model.revision} if model.repository else {}
         try:
-            return self._draw(order)
-        except RuntimeError as error:  # what torch throws for everything
-            if self._lost():
-                raise DeviceLost(str(error).partition("\n")[0]) from error
-            raise
+            pipeline = getattr(diffusers, model.pipeline or "").from_pretrained(
+                model.source or model.repository, dtype=self._dtype(), use_safetensors=True, local_files_only=True,
+                **where,
+            )  # fmt: skip
+            pipeline.set_progress_bar_config(disable=True)
+            self._pipeline = pipeline.to(self._device)
+        except torch.OutOfMemoryError as error:
+            raise Unloadable(f"it does not fit into memory ({error})", "out_of_memory") from error
+
+    def check(self) -> None:
+        self._pipeline.scheduler = self._scheduler(next(iter(self._model.schedulers)))
+        result = self._pipeline(
+            "check", num_inference_steps=1, generator=torch.Generator().manual_seed(0), output_type="latent"
+        )
+        if not torch.isfinite(result.images).all():
+            raise Unfit("it draws what is not a number")
+
+    def warm_up(self) -> dict[str, int]:
+        return {}
+
+    def rest(self) -> None:
+        self._make_room()
+
+    def draw(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Image.Image]]:
+        for order in orders:
+            try:
+                for picture in self._draw(order):
+                    yield order, picture
+            except Stopped:
+                continue
+            except RuntimeError as error:  # what torch throws for everything
+                if self._lost():
+                    raise DeviceLost(str(error).partition("\n")[0]) from error
+                order.fail(error)
+            except Exception as error:  # whatever it is, the next order is another one
+                order.fail(error)
 
     def _draw(self, order: Order) -> list[Image.Image]:
-        spec, batch = order.job.spec, order.model.batch_cap
-        pipeline = self._load(order)
+        spec, batch = order.job.spec, self._model.batch_cap
         images: list[Image.Image] = []
         order.stage("denoising")
         done, spared = 0, False
@@ -72,11 +112,11 @@ class TextToImage:
             indices = range(len(images), min(len(images) + batch, spec.n))
             try:
                 steps = done + spec.steps * math.ceil((spec.n - len(images)) / batch)
-                latents = self._denoise(pipeline, order, indices, done, steps)
+                latents = self._denoise(order, indices, done, steps)
                 done += spec.steps
                 began = time.monotonic()
                 order.stage("decoding")
-                images += self._decode(pipeline, latents, order)
+                images += self._decode(latents, order)
                 order.decode_ms += round((time.monotonic() - began) * 1000)
             except (torch.OutOfMemoryError, StruckOutOfMemory) as error:
                 if spared:
@@ -90,48 +130,18 @@ class TextToImage:
             self._make_room()
         return images
 
-    def check(self, model: Model) -> None:
-        name = next(iter(model.schedulers))
-        pipeline = self._pipeline(model)
-        pipeline.scheduler = _scheduler(pipeline, name, model)
-        pipeline("check", num_inference_steps=1, generator=torch.Generator().manual_seed(0), output_type="latent")
+    def _dtype(self) -> torch.dtype:
+        return torch.float32 if self._device == "cpu" else getattr(torch, self._model.dtype)
 
-    def _load(self, order: Order) -> Any:
-        order.stage("loading_model")
-        if order.model.id in self._pipelines:
-            return self._pipelines[order.model.id]
-        began = time.monotonic()
-        try:
-            pipeline = self._pipeline(order.model)
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemory(
-                f"{order.model.id} does not fit into memory beside what is loaded. Try again later."
-            ) from error
-        order.load_ms = round((time.monotonic() - began) * 1000)
-        return pipeline
-
-    def _pipeline(self, model: Model) -> Any:
-        """The model's pipeline, loaded at first use: safetensors from local files, nothing fetched, no code of its own."""
-        if model.id not in self._pipelines:
-            where = {"revision": model.revision} if model.repository else {}
-            pipeline = self._classes[model.id].from_pretrained(
-                model.source or model.repository, dtype=self._dtype(model), use_safetensors=True,
-                local_files_only=True, **where,
-            )  # fmt: skip
-            pipeline.set_progress_bar_config(disable=True)
-            self._pipelines[model.id] = pipeline.to(self._device)
-        return self._pipelines[model.id]
-
-    def _dtype(self, model: Model) -> torch.dtype:
-        return torch.float32 if self._device == "cpu" else getattr(torch, model.dtype)
-
-    def _denoise(self, pipeline: Any, order: Order, indices: range, done: int, steps: int) -> torch.Tensor:
-        spec = order.job.spec
+    def _denoise(self, order: Order, indices: range, done: int, steps: int) -> torch.Tensor:
+        spec, pipeline = order.job.spec, self._pipeline
         # A scheduler of this call's own: nothing of it stays behind, and the weights are not touched.
-        pipeline.scheduler = _scheduler(pipeline, spec.scheduler, order.model)
+        pipeline.scheduler = self._scheduler(spec.scheduler)
 
         def after_step(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            order.step(done + step + 1, steps, lambda: self._preview(pipeline, tensors["latents"][:1], order))
+            order.step(done + step + 1, steps, lambda: self._preview(tensors["latents"][:1], order))
+            if not order.live:
+                raise Stopped
             return tensors
 
         # A generator on the CPU gives the same noise whatever computes the rest.
@@ -145,21 +155,21 @@ class TextToImage:
         latents: torch.Tensor = result.images
         return latents
 
-    def _decode(self, pipeline: Any, latents: torch.Tensor, order: Order) -> list[Image.Image]:
+    def _decode(self, latents: torch.Tensor, order: Order) -> list[Image.Image]:
         """Latents to pictures. What comes out broken is tried once more with the decoder in full precision."""
         trouble = ""
-        for dtype in (self._dtype(order.model), torch.float32):
-            pixels = _spoil(_pixels(pipeline, latents, order.job.spec, dtype), order.fault.spoils())
+        for dtype in (self._dtype(), torch.float32):
+            pixels = _spoil(_pixels(self._pipeline, latents, order.job.spec, dtype), order.fault.spoils())
             if not (trouble := _trouble(pixels)):
                 array = (pixels.clamp(0, 1).permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
                 return [Image.fromarray(picture) for picture in array]
         raise BadOutput(f"The picture came out {trouble}. Try another seed, less guidance or other steps.")
 
-    def _preview(self, pipeline: Any, latents: torch.Tensor, order: Order) -> bytes:
+    def _preview(self, latents: torch.Tensor, order: Order) -> bytes:
         """A small JPEG, only where the model's own decoder is tiny: a full one costs as much as a step."""
-        if not isinstance(pipeline.vae, AutoencoderTiny):
+        if not isinstance(self._pipeline.vae, AutoencoderTiny):
             return b""
-        pixels = _pixels(pipeline, latents, order.job.spec, self._dtype(order.model)).nan_to_num().clamp(0, 1)
+        pixels = _pixels(self._pipeline, latents, order.job.spec, self._dtype()).nan_to_num().clamp(0, 1)
         picture = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy())
         picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
         out = io.BytesIO()
@@ -176,16 +186,17 @@ class TextToImage:
             return True
         return False
 
+    def _scheduler(self, name: str) -> Any:
+        if name not in self._model.schedulers or name not in SCHEDULERS:
+            raise Refused(
+                f"{self._model.id} cannot use the scheduler {name}. Choose from {', '.join(self._model.schedulers)}."
+            )
+        return SCHEDULERS[name].from_config(self._pipeline.scheduler.config, **self._model.schedulers[name])
+
     def _make_room(self) -> None:
         gc.collect()
         if self._device == "cuda":
             torch.cuda.empty_cache()
-
-
-def _scheduler(pipeline: Any, name: str, model: Model) -> Any:
-    if name not in model.schedulers or name not in SCHEDULERS:
-        raise Refused(f"{model.id} cannot use the scheduler {name}. Choose from {', '.join(model.schedulers)}.")
-    return SCHEDULERS[name].from_config(pipeline.scheduler.config, **model.schedulers[name])
 
 
 @torch.inference_mode()

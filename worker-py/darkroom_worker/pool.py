@@ -1,0 +1,529 @@
+"""The engines of one worker: a process per model in memory, least recently used ones ended where room is needed, one drawing at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from darkroom_worker import metrics
+from darkroom_worker.catalog import Model
+from darkroom_worker.engine import (
+    Drawing,
+    Engine,
+    EngineDied,
+    EngineStopped,
+    Order,
+    Request,
+    TaskFailed,
+    Unfit,
+    Unloadable,
+)
+from darkroom_worker.settings import Settings
+
+DEATHS = 3
+DEATHS_WITHIN_SECONDS = 300
+QUARANTINE_SECONDS = 30  # so long a sick pool, or a model that failed, is left alone before it is tried again
+GPU_SHARE, CPU_SHARE = 0.85, 0.70  # of the device's memory, for models
+
+log = structlog.get_logger()
+
+
+class Barred(Exception):
+    """This model is not drawn here for now; the job has nothing to do with it."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A load under way. since: time.monotonic(), s; expected_ms: how long it took the last time, 0 when it never did."""
+
+    model: str
+    since: float
+    expected_ms: int
+
+
+@dataclass(eq=False)
+class _Place:
+    """What the pool knows of one model, in memory or not."""
+
+    model: Model
+    engine: Engine | None = None
+    due: bool = True  # to be loaded without being asked, if it fits beside the others
+    bytes: int = 0  # measured at its last load
+    load_ms: int = 0  # of its last load
+    barred: str = ""  # why
+    barred_until: float = 0
+    asked_at: float = 0  # by the first of those who wait
+    waiting: list[asyncio.Future[Engine]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, or probably will."""
+        return self.bytes or self.model.memory_mb << 20
+
+    @property
+    def wanted(self) -> bool:
+        return any(not waiter.done() for waiter in self.waiting)
+
+    def hand_out(self) -> None:
+        """Whoever waits has a claim on the engine: it draws for them before it may leave."""
+        for waiter in self.waiting:
+            if self.engine and not waiter.done():
+                self.engine.claims += 1
+                waiter.set_result(self.engine)
+        self.waiting.clear()
+
+    def refuse(self, error: Exception) -> None:
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_exception(error)
+        self.waiting.clear()
+
+
+@dataclass(eq=False)
+class _Draw:
+    """Orders that will be drawn as one batch."""
+
+    place: _Place
+    orders: list[Order]
+    begun: bool = False
+
+    def open(self) -> list[Order]:
+        return [order for order in self.orders if not order.result.done()]
+
+    def fail(self, error: Exception) -> None:
+        for order in self.orders:
+            order.fail(error)
+
+
+class Pool:
+    """Keeps engines running, and draws in them.
+
+    One coroutine, `run`, starts, loads and ends engines, one after another. `changed` is a new event after each change: wait for the one
+    that is there now.
+    """
+
+    def __init__(self, models: Mapping[str, Model], config: Settings) -> None:
+        self._config = config
+        self._places = {model.id: _Place(model) for model in models.values()}
+        self._tasks = sorted({model.task for model in models.values()})
+        self._lock: int | None = None  # the GPU's, an open file
+        self._spare: Engine | None = None  # has imported what it needs, and holds no model
+        self._engines: set[Engine] = set()  # all whose process lives
+        self._draws: dict[asyncio.Task[None], _Draw] = {}
+        self._turn = asyncio.Lock()
+        self._last: Engine | None = None  # drew last
+        self._deaths: list[tuple[float, frozenset[str]]] = []
+        self._stirred = asyncio.Event()  # `run` shall look again
+        self._served = False  # some model has been in memory
+        self.device = ""  # cpu or cuda, once an engine has told
+        self.budget: float = math.inf  # bytes for models, once the device is known
+        self.sick = ""  # why, when engines died too often
+        self.loading: Loading | None = None
+        self.changed = asyncio.Event()
+        self.listeners: list[Callable[[], None]] = []  # called at each change too
+
+    # What others ask.
+
+    @property
+    def warm(self) -> set[str]:
+        """Models in memory."""
+        return {name for name, place in self._places.items() if place.engine}
+
+    @property
+    def barred(self) -> dict[str, str]:
+        """Models that cannot be drawn here for now -> why."""
+        return {name: place.barred for name, place in self._places.items() if place.barred}
+
+    @property
+    def serving(self) -> set[str]:
+        """Models that this worker may take work for: in memory, or loaded when they are asked for."""
+        if self.sick:
+            return set()
+        return {name for name, place in self._places.items() if place.engine or not (place.due or place.barred)}
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.serving)
+
+    @property
+    def drawing(self) -> bool:
+        """Whether some model draws now."""
+        return self._turn.locked()
+
+    @property
+    def pids(self) -> set[int]:
+        """Of every child process."""
+        return {engine.pid for engine in self._engines}
+
+    def engine(self, model_id: str) -> Engine | None:
+        """The process that has the model in memory."""
+        return self._places[model_id].engine
+
+    async def usable(self, model_id: str) -> bool:
+        """Waits until this model could be drawn, loaded for that if need be. False when the pool is sick or the model barred."""
+        while not (self.sick or self._places[model_id].barred):
+            if model_id in self.serving:
+                return True
+            await self.changed.wait()
+        return False
+
+    def cap(self, model_id: str, width: int, height: int) -> int:
+        """How many images of this size pay together; 1 until that is known. What is known of a larger size holds for a smaller one."""
+        engine = self._places[model_id].engine
+        caps = engine.caps if engine else {}
+        if exact := caps.get(f"{width}x{height}"):
+            return exact
+        sizes = ((math.prod(map(int, size.split("x"))), rows) for size, rows in caps.items())
+        return max((rows for pixels, rows in sizes if pixels >= width * height), default=1)
+
+    def would_evict(self, model_id: str) -> set[str] | None:
+        """Models that must leave for this one to be loaded now; empty: it fits, or is there. None: it never fits."""
+        place = self._places[model_id]
+        if place.engine or (self.loading and self.loading.model == model_id):
+            return set()
+        return self._leaving(place)
+
+    async def draw(self, requests: Sequence[Request]) -> list[asyncio.Future[Drawing]]:
+        """Draws jobs of one model as one batch, once it is in memory and its turn has come; does not wait for that.
+
+        Every future ends in Drawing, EngineDied, EngineStopped, TaskFailed or Barred. One that is cancelled leaves the batch, and the
+        others go on.
+        """
+        loop = asyncio.get_running_loop()
+        orders = [Order(request, loop.create_future()) for request in requests]
+        draw = _Draw(self._places[requests[0].job["model"]], orders)
+        task = asyncio.create_task(self._draw(draw))
+        self._draws[task] = draw
+        task.add_done_callback(self._draws.pop)
+
+        def leave(_: object) -> None:
+            if not draw.begun and not draw.open():
+                task.cancel()
+
+        for order in orders:
+            order.result.add_done_callback(leave)
+        return [order.result for order in orders]
+
+    def cancel(self, job_id: str) -> bool:
+        """Asks to leave a job: its future ends in EngineStopped, at once or at the next step, or in EngineDied past the stall limit.
+
+        False when there is no such job.
+        """
+        waiting = [
+            order
+            for draw in self._draws.values()
+            if not draw.begun
+            for order in draw.open()
+            if order.request.id == job_id
+        ]
+        for order in waiting:
+            order.fail(EngineStopped())
+        drawing = [engine.cancel(job_id) for engine in self._engines]
+        return bool(waiting) or any(drawing)
+
+    # Drawing.
+
+    async def _draw(self, draw: _Draw) -> None:
+        try:
+            while not await self._draw_in(await self._claim(draw), draw):
+                pass  # it was gone before its turn came
+        except (TaskFailed, Barred) as error:
+            draw.fail(error)
+        except Exception as error:  # a fault of ours; nobody shall wait for ever
+            log.exception("the drawing broke")
+            draw.fail(error)
+        except asyncio.CancelledError:
+            draw.fail(Barred("this worker is ending"))
+            raise
+
+    async def _claim(self, draw: _Draw) -> Engine:
+        """The engine that has the model; it does not leave before the claim is given back. Raises TaskFailed or Barred."""
+        place = draw.place
+        if self.sick or place.barred:
+            raise Barred(self.sick or place.barred)
+        if place.engine:
+            place.engine.claims += 1
+            return place.engine
+        began = time.monotonic()
+        if not place.wanted:
+            place.asked_at = began
+        waiter: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
+        place.waiting.append(waiter)
+        self._stir()
+        try:
+            engine = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                self._give_back(waiter.result())
+            self._stir()
+            raise
+        for order in draw.orders:
+            order.load_ms += round((time.monotonic() - began) * 1000)
+        return engine
+
+    def _give_back(self, engine: Engine) -> None:
+        engine.claims -= 1
+        self._stir()
+
+    async def _draw_in(self, engine: Engine, draw: _Draw) -> bool:
+        """Waits for the turn, then until the engine has drawn. False when the engine is gone by then."""
+        try:
+            async with self._turn:
+                if self.sick:
+                    raise Barred(self.sick)
+                if engine.ended:
+                    return False
+                if present := draw.open():
+                    draw.begun = True
+                    if self._last and self._last is not engine and not self._last.ended:
+                        self._last.rest()
+                    self._last = engine
+                    engine.draw(present)
+                    await engine.free.wait()
+                return True
+        finally:
+            self._give_back(engine)
+
+    # Engines.
+
+    async def run(self) -> None:
+        """Keeps what should be in memory there. Cancelled, it leaves no child behind."""
+        path = self._config.WORKER_LOCK_DIR / f"darkroom-gpu-{self._config.WORKER_GPU}.lock"
+        with path.open("a") as lock:
+            self._lock = lock.fileno()
+            try:
+                while True:
+                    self._stirred.clear()
+                    await (self._recover() if self.sick else self._tend())
+            finally:
+                await self._end()
+
+    async def _end(self) -> None:
+        for task in list(self._draws):
+            task.cancel()
+        living = list(self._engines)
+        for engine in living:
+            engine.dismiss()
+        for engine in living:
+            await engine.gone()
+
+    async def _tend(self) -> None:
+        """Does the most urgent thing, or waits until there is one."""
+        now = time.monotonic()
+        places = list(self._places.values())
+        for place in places:
+            if place.barred and now >= place.barred_until:
+                place.due = True
+        asked = [place for place in places if place.wanted and not place.engine]
+        due = [place for place in places if place.due and now >= place.barred_until]
+        if asked:
+            await self._load(min(asked, key=lambda place: place.asked_at))
+        elif due:
+            await self._load_unasked(due[0])
+        elif self._served and self._config.WORKER_SPARE and self._spare is None:
+            await self._spawn(gently=True)
+        else:
+            soonest = min((place.barred_until for place in places if place.barred), default=math.inf)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(soonest - now if soonest < math.inf else None):
+                    await self._stirred.wait()
+
+    async def _load_unasked(self, place: _Place) -> None:
+        """At the start, after a death, or to see whether what failed works again: only if no other model must leave for it."""
+        if self.device or await self._spare_is_ready(gently=False):
+            leaving = self._leaving(place)
+            if leaving:
+                place.due, place.barred = False, ""
+                self._stir()
+            else:
+                await self._load(place)
+
+    async def _load(self, place: _Place) -> None:
+        """Brings a model into memory, and makes room for it before and after: only then is known what it takes."""
+        if not await self._spare_is_ready(gently=self._served and not place.wanted):
+            return
+        leaving = self._leaving(place)
+        if leaving is None:
+            needed, given = (f"{size / (1 << 30):.1f} GiB" for size in (place.size, self.budget))
+            self._bar(place, f"it needs {needed} of memory, and models may take {given}", "out_of_memory", math.inf)
+        elif await self._make_room(leaving, place) and self._spare:
+            engine, self._spare = self._spare, None
+            await self._load_in(engine, place)
+            if place.engine is engine:
+                await self._make_room(self._leaving(place) or set(), place)
+
+    async def _load_in(self, engine: Engine, place: _Place) -> None:
+        name = place.model.id
+        self.loading = Loading(name, time.monotonic(), place.load_ms)
+        self._stir()
+        log.info("loading a model", model=name, pid=engine.pid)
+        try:
+            await engine.load(place.model)
+            if engine.ended:
+                raise EngineDied(engine.ended)
+        except Unfit as error:
+            self._bar(place, str(error), "")
+        except Unloadable as error:
+            self.sick = ""  # a clear answer: it is the model's fault
+            self._bar(place, str(error), error.code)
+        except EngineDied as error:
+            self._bar(place, f"the engine died: {error}", "engine_error")
+        else:
+            self.sick = ""
+            self._served = True
+            place.engine, place.bytes, place.load_ms = engine, engine.bytes, engine.load_ms
+            place.due, place.barred, place.barred_until = False, "", 0
+            place.hand_out()
+            metrics.MODEL_LOADS.labels(name).inc()
+            metrics.LOAD_SECONDS.labels(name).observe(engine.load_ms / 1000)
+            metrics.MODEL_BYTES.labels(name).set(engine.bytes)
+            log.info("a model is loaded", model=name, pid=engine.pid, bytes=engine.bytes, load_ms=engine.load_ms)
+        finally:
+            self.loading = None
+            self._stir()
+
+    def _bar(self, place: _Place, reason: str, code: str, seconds: float | None = None) -> None:
+        """Jobs of this model wait elsewhere. code: of the error that ends the attempts which asked for it; empty: they are given back."""
+        name = place.model.id
+        place.barred = reason
+        place.barred_until = time.monotonic() + (QUARANTINE_SECONDS if seconds is None else seconds)
+        log.error("a model is barred", model=name, reason=reason)
+        metrics.LOAD_FAILURES.labels(name).inc()
+        message = f"{place.model.name or name} could not be loaded on worker {self._config.name}: {reason.rstrip('.')}."
+        place.refuse(TaskFailed(code, message, transient=True) if code else Barred(reason))
+        self._stir()
+
+    def _leaving(self, place: _Place) -> set[str] | None:
+        """Who must go for `place` to be there within the budget, least recently used first; None when it never fits."""
+        if not place.bytes and place.size > self.budget:
+            return None
+        others = [other for other in self._places.values() if other.engine and other is not place]
+        others.sort(key=lambda other: other.engine.used_at if other.engine else 0)
+        if self.loading and self.loading.model != place.model.id:
+            others.append(self._places[self.loading.model])
+        taken, leaving = place.size + sum(other.size for other in others), set()
+        for other in others:
+            if taken <= self.budget:
+                break
+            leaving.add(other.model.id)
+            taken -= other.size
+        return leaving
+
+    async def _make_room(self, leaving: set[str], place: _Place) -> bool:
+        """Ends engines once nothing is under way in them. False when nobody wants the place any more: then they stay."""
+        going = [(other, other.engine) for name in leaving if (other := self._places[name]).engine]
+        for other, _ in going:
+            other.engine = None  # takes nothing new
+        self._stir()
+        for other, engine in going:
+            while not (engine.idle or engine.ended):
+                if not (place.wanted or place.due or place.engine):
+                    self._let_stay(going)
+                    return False
+                await self.changed.wait()
+            if not engine.ended:
+                log.info("a model leaves", model=other.model.id, pid=engine.pid, makes_room_for=place.model.id)
+                metrics.EVICTIONS.labels(other.model.id).inc()
+                engine.dismiss()
+                await engine.gone()
+        return True
+
+    def _let_stay(self, going: list[tuple[_Place, Engine]]) -> None:
+        for other, engine in going:
+            if not (engine.ended or engine.dismissed):
+                other.engine = engine
+                other.hand_out()
+
+    async def _spare_is_ready(self, gently: bool) -> bool:
+        """Starts one if there is none, and waits for it. False when it died instead."""
+        if self._spare is None:
+            await self._spawn(gently)
+        if self._spare is None:
+            return False
+        engine = self._spare
+        try:
+            await engine.ready()
+        except EngineDied:
+            return False
+        if not self.device:
+            self.device = engine.device
+            share = CPU_SHARE if self.device == "cpu" else GPU_SHARE
+            self.budget = self._config.WORKER_MEMORY or share * engine.memory
+            log.info("models have memory", device=self.device, bytes=round(self.budget))
+        return True
+
+    async def _spawn(self, gently: bool) -> None:
+        engine = Engine(self._tasks, self._config, self._lock, gently, self._heard)
+        try:
+            await engine.start()
+        except OSError as error:
+            self._note_death(f"no process could be started ({error})", frozenset())
+            return
+        self._engines.add(engine)
+        self._spare = engine
+
+    async def _recover(self) -> None:
+        """Leaves everything alone for a while; then something must come into memory, and pass its check, before work is taken again."""
+        log.error("the engines are sick", reason=self.sick)
+        await asyncio.sleep(QUARANTINE_SECONDS)
+        if await self._spare_is_ready(gently=False):
+            due = [place for place in self._places.values() if place.due and not self._leaving(place)]
+            if due:
+                await self._load(min(due, key=lambda place: place.barred_until))
+            else:
+                self.sick = ""
+            self._stir()
+
+    def _heard(self, engine: Engine) -> None:
+        """Something in an engine has changed."""
+        if engine.ended:
+            self._bury(engine)
+        self._stir()
+
+    def _bury(self, engine: Engine) -> None:
+        self._engines.discard(engine)
+        if self._spare is engine:
+            self._spare = None
+        if engine.model:
+            place = self._places[engine.model.id]
+            metrics.MODEL_BYTES.labels(engine.model.id).set(0)
+            if place.engine is engine:
+                place.engine, place.due = None, True
+        if not engine.dismissed:
+            metrics.ENGINE_DEATHS.labels("stalled" if engine.stalled else "died").inc()
+            log.error("an engine died", pid=engine.pid, reason=engine.ended, jobs=engine.jobs)
+            # No other engine without a model lives while one is loading.
+            loading = [self.loading.model] if self.loading and not engine.model else []
+            self._note_death(engine.ended, frozenset(engine.jobs or loading))
+
+    def _note_death(self, reason: str, cause: frozenset[str]) -> None:
+        """A job that kills every engine it meets is one cause, not many: it ends as poison, and the device is not to blame."""
+        now = time.monotonic()
+        self._deaths = [(at, by) for at, by in self._deaths if now - at < DEATHS_WITHIN_SECONDS] + [(now, cause)]
+        if self.sick or _causes([by for _, by in self._deaths]) >= DEATHS:
+            minutes = DEATHS_WITHIN_SECONDS // 60
+            self.sick = f"engines died {len(self._deaths)} times in {minutes} minutes, last: {reason}"
+            for place in self._places.values():
+                place.refuse(Barred(self.sick))
+
+    def _stir(self) -> None:
+        self._stirred.set()
+        self.changed.set()
+        self.changed = asyncio.Event()
+        for listener in self.listeners:
+            listener()
+
+
+def _causes(deaths: Sequence[frozenset[str]]) -> int:
+    """How many different things ended engines: deaths that have a job in common are one; a death without any is one of its own."""
+    found: list[frozenset[str]] = []
+    for death in deaths:
+        akin = [cause for cause in found if cause & death]
+        found = [cause for cause in found if cause not in akin] + [death.union(*akin)]
+    return len(found)
