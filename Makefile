@@ -104,9 +104,12 @@ test-browser: tests-ready ## the page in a real Chromium
 
 ##### Measuring
 
-.PHONY: bench
-bench: ## what waiting costs: memory of idle parts, CPU of a poll
-	@$(PYTHON) tests/bench/costs.py
+.PHONY: bench bench-engine
+bench: tests-ready ## what waiting costs: memory of idle parts, CPU of a poll
+	@cd tests && $(BIN)/python -m bench.costs
+
+bench-engine: tests-ready ## Darkroom against a plain serial loop, about half an hour; ARGS="--model pocket-studio"
+	@cd tests && $(BIN)/python -m bench.engine $(ARGS)
 
 .PHONY: faults
 faults: tests-ready ## three minutes of random kills under load, every answer judged; SEED=n repeats one

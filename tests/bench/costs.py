@@ -1,6 +1,6 @@
 """What Darkroom costs while nothing happens, and what a poll costs.
 
-`python3 tests/bench/costs.py` starts a private stack, measures, prints one table.
+`make bench` starts a private stack, measures, prints one table.
 
 Memory is VmRSS of the process alone; the supervisor is measured without its engine, which is a child of its own. CPU is
 user + system time of the gateway from /proc/PID/stat over the polls of one job that waits or runs, so it holds
@@ -13,55 +13,12 @@ import argparse
 import http.client
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-STACK = [sys.executable, str(ROOT / "deploy/native/stack.py")]
+from bench.stack import private_stack
+
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def private_stack() -> Iterator[dict[str, str]]:
-    """A stack of its own, on ports of its own, with the simulated model; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
-        environment = os.environ | {
-            "DATA_DIR": folder,
-            "PORT_OFFSET": "9000",
-            "WORKER_ENGINE": "simulated",
-            "WORKER_MODELS": "simulated",
-            "TEST_MODE": "true",
-            "GATEWAY_OWNER_RATE": "0",
-            "GATEWAY_ADDRESS_RATE": "0",
-        }
-        try:
-            subprocess.run([*STACK, "up"], env=environment, check=True, stdout=sys.stderr)
-            yield environment
-        finally:
-            subprocess.run([*STACK, "down"], env=environment, check=True, stdout=sys.stderr)
-
-
-def settings(environment: dict[str, str]) -> dict[str, str]:
-    """Every key of the stack, as `stack.py env` prints it."""
-    text = subprocess.run([*STACK, "env"], env=environment, check=True, capture_output=True, text=True).stdout
-    shown = subprocess.run(["bash", "-c", f"{text}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    return dict(line.split("=", 1) for line in shown.split("\0") if "=" in line)
-
-
-def pid(environment: dict[str, str], name: str, command: str) -> int:
-    """The youngest process of a part whose command line holds `command`: for gunicorn that is its worker, the supervisor."""
-    lines = subprocess.run(
-        [*STACK, "pids", name], env=environment, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    found = [int(line.split()[1]) for line in lines if command in line]
-    if not found:
-        raise SystemExit(f"no process of {name} runs {command!r}")
-    return found[-1]
 
 
 def resident_mb(process: int) -> float:
@@ -94,17 +51,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--polls", type=int, default=5000)
     polls = arguments.parse_args().polls
-    with private_stack() as environment:
-        keys = settings(environment)
-        gateway = pid(environment, "gateway-0", "darkroom-gateway")
-        supervisor = pid(environment, "worker-0", "gunicorn")
+    with private_stack(WORKER_ENGINE="simulated", WORKER_MODELS="simulated") as stack:
+        gateway = stack.pid("gateway-0", "darkroom-gateway")
+        supervisor = stack.pid("worker-0", "gunicorn")
         time.sleep(10)  # what is measured is idleness: nothing else to wait for
         rows = [
             ("idle gateway, RSS", f"{resident_mb(gateway):.1f} MB"),
             ("idle supervisor without its engine, RSS", f"{resident_mb(supervisor):.1f} MB"),
         ]
 
-        connection = http.client.HTTPConnection(keys["GATEWAY_ADDR"], timeout=30)
+        connection = http.client.HTTPConnection(stack.settings["GATEWAY_ADDR"], timeout=30)
 
         def submit(body: dict[str, object], cookie: str = "") -> tuple[str, str]:
             headers = {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
