@@ -114,7 +114,7 @@ func serve(stopping context.Context) error {
 	mux := http.NewServeMux()
 	(&api.API{Desk: desk, Owner: gate, Contract: contract, Stopping: stopping}).Register(mux)
 	https := func(r *http.Request) bool { return published || proxies.HTTPS(r) }
-	studio := &pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, HTTPS: https, Log: log}
+	studio := &pages.Studio{Desk: desk, Owner: gate, StatusOf: server.StatusOf, HTTPS: https, Missing: health.Missing, Log: log}
 	if err := studio.Register(mux); err != nil {
 		return err
 	}

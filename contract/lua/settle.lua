@@ -55,10 +55,15 @@ elseif get(id, 'told') then
 end
 
 if verdict.state == 'succeeded' and type(verdict.timings) == 'table' and verdict.timings.work_ms then
-  -- Moving average over about 16 pictures, for the estimate.
+  -- Moving averages over about 16 pictures: of the work for the estimate, of the wait for people to see.
   local pace = 'pace:' .. model
   local n = math.min(redis.call('HINCRBY', pace, 'n', 1), 16)
-  local ms = tonumber(redis.call('HGET', pace, 'ms') or '0')
-  redis.call('HSET', pace, 'ms', int(ms + (verdict.timings.work_ms - ms) / n))
+  for field, latest in pairs({ms = verdict.timings.work_ms, wait_ms = verdict.timings.queue_ms}) do
+    local ms = tonumber(redis.call('HGET', pace, field) or '0')
+    redis.call('HSET', pace, field, int(ms + (latest - ms) / n))
+  end
+  local made = 'made:' .. int(math.floor(now / 86400000))
+  redis.call('HINCRBY', made, verdict.worker, 1)
+  redis.call('EXPIRE', made, 172800)
 end
 return answer('SETTLED')

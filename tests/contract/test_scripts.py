@@ -598,7 +598,8 @@ def test_settle_keeps_a_moving_average_of_a_pictures_time(ledger: Scripts) -> No
     for number in range(40):
         settle(ledger, "succeeded", job=job_id(100 + number))
     pace = ledger.redis.hgetall(f"pace:{MODEL}")
-    assert (pace["n"], pace["ms"]) == ("40", "3200")
+    assert (pace["n"], pace["ms"], pace["wait_ms"]) == ("40", "3200", "5000")
+    assert [ledger.redis.hgetall(key) for key in ledger.redis.keys("made:*")] == [{"studio-0": "40"}]
 
 
 # entomb

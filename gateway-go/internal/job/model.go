@@ -23,6 +23,8 @@ type Model struct {
 	Warm          int      `json:"warm"`            // of these, holding it in memory
 	QueueLength   int      `json:"queue_length"`    // jobs waiting
 	SecondsPerJob *float64 `json:"seconds_per_job"` // recent average on a worker, null until one succeeded
+
+	SecondsWaiting *float64 `json:"-"` // recent average in the line
 }
 
 // Range is inclusive.

@@ -34,6 +34,7 @@ type Worker struct {
 	Held      int       `json:"held"` // messages it has taken
 	StartedAt time.Time `json:"started_at"`
 	SeenAt    time.Time `json:"seen_at"`
+	MadeToday int       `json:"made_today"` // jobs since midnight UTC; counted for ServiceStatus alone
 }
 
 // Loading is a model being read into memory.

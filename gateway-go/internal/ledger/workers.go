@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"time"
 
 	"darkroom/gateway/internal/job"
@@ -63,6 +65,22 @@ func (l *Ledger) Workers(ctx context.Context) ([]Heartbeat, error) {
 		}
 	}
 	return alive, nil
+}
+
+// MadeToday counts the jobs that each worker has made since midnight UTC, by its name.
+func (l *Ledger) MadeToday(ctx context.Context) (map[string]int, error) {
+	day := l.Now().UnixMilli() / (24 * time.Hour).Milliseconds()
+	texts, err := l.client.HGetAll(ctx, fmt.Sprintf("made:%d", day)).Result()
+	if err != nil {
+		return nil, classify(err)
+	}
+	made := map[string]int{}
+	for worker, text := range texts {
+		if made[worker], err = strconv.Atoi(text); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
 }
 
 // An unreadable heartbeat is of a worker that this gateway cannot know: as good as none.

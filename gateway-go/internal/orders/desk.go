@@ -53,6 +53,7 @@ type Ledger interface {
 	List(ctx context.Context, owner, after string, limit int) (ids []string, total int, err error)
 	Position(ctx context.Context, model, id string) (int, error)
 	Lines(ctx context.Context, models []string) ([]ledger.Line, error)
+	MadeToday(ctx context.Context) (map[string]int, error)
 	Workers(context.Context) ([]ledger.Heartbeat, error)
 	Books(context.Context) (job.Ledger, error)
 	Preview(ctx context.Context, id string) ([]byte, error)

@@ -31,6 +31,7 @@ type snapshot struct {
 	workers []job.Worker
 	lengths map[string]int
 	paces   map[string]time.Duration // 0 while not known
+	waits   map[string]time.Duration
 }
 
 func newFleet(l Ledger, c catalog.Catalog) *fleet {
@@ -75,7 +76,7 @@ func (f *fleet) known() (s snapshot, age time.Duration) {
 }
 
 func (f *fleet) take(ctx context.Context) (snapshot, error) {
-	s := snapshot{workers: []job.Worker{}, lengths: map[string]int{}, paces: map[string]time.Duration{}}
+	s := snapshot{workers: []job.Worker{}, lengths: map[string]int{}, paces: map[string]time.Duration{}, waits: map[string]time.Duration{}}
 	beats, err := f.ledger.Workers(ctx)
 	if err != nil {
 		return snapshot{}, err
@@ -92,7 +93,7 @@ func (f *fleet) take(ctx context.Context) (snapshot, error) {
 		return snapshot{}, err
 	}
 	for i, id := range ids {
-		s.lengths[id], s.paces[id] = lines[i].Length, lines[i].Pace
+		s.lengths[id], s.paces[id], s.waits[id] = lines[i].Length, lines[i].Pace, lines[i].Wait
 	}
 	return s, nil
 }

@@ -30,7 +30,7 @@ func (d *Desk) models(s snapshot) []job.Model {
 		}
 		m.QueueLength = s.lengths[m.ID]
 		if pace := s.paces[m.ID]; pace > 0 {
-			m.SecondsPerJob = new(round(pace.Seconds()))
+			m.SecondsPerJob, m.SecondsWaiting = new(round(pace.Seconds())), new(round(s.waits[m.ID].Seconds()))
 		}
 	}
 	return models

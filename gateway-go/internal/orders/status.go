@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"darkroom/gateway/internal/job"
@@ -17,7 +18,15 @@ func (d *Desk) Status(ctx context.Context) (job.ServiceStatus, error) {
 	if err != nil {
 		return job.ServiceStatus{}, ledgerAway(err)
 	}
-	return job.ServiceStatus{Ledger: books, Workers: s.workers, Models: d.models(s)}, nil
+	made, err := d.ledger.MadeToday(ctx)
+	if err != nil {
+		return job.ServiceStatus{}, ledgerAway(err)
+	}
+	workers := slices.Clone(s.workers) // the picture of the fleet is shared
+	for i := range workers {
+		workers[i].MadeToday = made[workers[i].Name]
+	}
+	return job.ServiceStatus{Ledger: books, Workers: workers, Models: d.models(s)}, nil
 }
 
 // Now is Redis time, in which every time of a job and a worker is told.

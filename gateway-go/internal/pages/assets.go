@@ -37,7 +37,7 @@ func loadAssets() (*assets, error) {
 			return nil, err
 		}
 	}
-	for _, file := range []string{"samples.webp", "icon.svg", "docs.js"} {
+	for _, file := range []string{"samples.webp", "icon.svg", "docs.js", "docs.css"} {
 		if err := a.load(web.Static, "static/"+file); err != nil {
 			return nil, err
 		}

@@ -20,7 +20,10 @@ type side struct {
 	Picture *picture
 }
 
-type difference struct{ Name, A, B string }
+type difference struct {
+	Name, A, B string
+	Mono       bool
+}
 
 // compare shows two picked pictures and only what differs; what is the same is one last row.
 func (s *Studio) compare(w http.ResponseWriter, r *http.Request, owner string) error {
@@ -72,12 +75,29 @@ func compareSettings(a, b []setting) (differ []difference, same string) {
 		}
 		seen[s.Name] = true
 		if left[s.Name] == right[s.Name] {
-			equal = append(equal, s.Text)
+			if s.Name != "Prompt" { // the words and the look say it
+				equal = append(equal, inRow(s))
+			}
 			continue
 		}
-		differ = append(differ, difference{s.Name, orNone(left[s.Name]), orNone(right[s.Name])})
+		differ = append(differ, difference{s.Name, orNone(left[s.Name]), orNone(right[s.Name]), s.Mono})
 	}
 	return differ, strings.Join(equal, " · ")
+}
+
+// inRow is a setting among others, where only the name tells what a number is.
+func inRow(s setting) string {
+	switch s.Name {
+	case "Steps":
+		return s.Text + " steps"
+	case "Guidance", "Seed", "Seeds":
+		return strings.ToLower(s.Name) + " " + s.Text
+	case "Kept out":
+		return "without " + s.Text
+	case "Took":
+		return "took " + s.Text
+	}
+	return s.Text
 }
 
 func orNone(text string) string {

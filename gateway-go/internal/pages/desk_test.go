@@ -90,11 +90,16 @@ func (d *shownDesk) Models(context.Context) ([]job.Model, error) {
 	return models, nil
 }
 
-func (d *shownDesk) Limits() job.Limits { return job.Limits{Retention: 7 * 24 * time.Hour} }
+func (d *shownDesk) Limits() job.Limits {
+	return job.Limits{Retention: 7 * 24 * time.Hour, DefaultDeadlineSeconds: 900}
+}
 
 func (d *shownDesk) Status(ctx context.Context) (job.ServiceStatus, error) {
 	d.books++
 	workers, err := d.Workers(ctx)
+	for i := range workers {
+		workers[i].MadeToday = []int{412, 96, 380}[i]
+	}
 	return job.ServiceStatus{
 		Ledger:  job.Ledger{Accepted: 12481, Succeeded: 12101, Failed: 87, Canceled: 241, Expired: 38, InFlight: 14},
 		Models:  sampleModels,
@@ -154,7 +159,7 @@ func handlerOf(t testing.TB, desk Desk) *http.ServeMux {
 	t.Helper()
 	mux := http.NewServeMux()
 	studio := &Studio{
-		Desk: desk, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPS: func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" },
+		Desk: desk, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Missing: func() []string { return nil }, HTTPS: func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" },
 		Owner: func(http.ResponseWriter, *http.Request) (string, error) { return "somebody", nil },
 		StatusOf: func(err error) int {
 			var refused *job.Error

@@ -8,7 +8,7 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 // docs renders the HTTP contract.
 func (s *Studio) docs(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", docsPolicy)
-	if err := s.render.html(w, r, http.StatusOK, "docs", nil); err != nil {
+	if err := s.render.html(w, r, http.StatusOK, "docs", s.layout(r.Context(), "API · Darkroom", "docs")); err != nil {
 		blame(w, err)
 		http.Error(w, "The documentation cannot be shown.", http.StatusInternalServerError)
 	}

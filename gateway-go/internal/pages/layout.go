@@ -11,7 +11,7 @@ import (
 // layout is what every page shows besides its own matter.
 type layout struct {
 	Title   string
-	Way     string // which link of the head is this page: studio, status or none
+	Way     string // which link of the head is this page: studio, status, docs or none
 	Refresh int    // seconds after which a page without script loads itself again; 0 = never
 	Strip   strip
 }

@@ -32,6 +32,7 @@ type Studio struct {
 	// StatusOf maps a refusal to its HTTP status.
 	StatusOf func(error) int
 	HTTPS    func(*http.Request) bool // whether the caller came by https, for addresses that are shown
+	Missing  func() []string          // which of redis, s3 and rabbitmq could not be used a moment ago
 	Log      *slog.Logger
 
 	assets *assets

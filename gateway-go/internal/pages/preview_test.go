@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"darkroom/gateway/internal/api"
 	"darkroom/gateway/internal/job"
 )
 
@@ -44,6 +45,11 @@ func TestPreview(t *testing.T) {
 	desk.jobs = append(desk.jobs, simulated, other)
 	mux := handlerOf(t, desk)
 	mux.HandleFunc("GET /v1/jobs/{id}/{rest...}", drawn)
+	contract, err := api.ReadContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(contract) })
 	mux.HandleFunc("GET /names", func(w http.ResponseWriter, _ *http.Request) {
 		ids := map[string]string{"other": other.ID}
 		for name, j := range jobs {

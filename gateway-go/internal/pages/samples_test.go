@@ -11,7 +11,7 @@ func ref[T any](value T) *T { return &value }
 
 var sampleModels = catalogue{
 	{
-		ID: "pocket-studio", Name: "Pocket Studio", Task: "text_to_image", Default: true, Workers: 2, Warm: 1, QueueLength: 1, SecondsPerJob: ref(1.3),
+		ID: "pocket-studio", Name: "Pocket Studio", Task: "text_to_image", Default: true, Workers: 2, Warm: 1, QueueLength: 1, SecondsPerJob: ref(1.3), SecondsWaiting: ref(0.4),
 		Description: "Single product shots, drawn in about a second on two CPU cores. It knows ten everyday objects in ten colours.",
 		Sizes: job.Sizes{Min: 128, Max: 768, MultipleOf: 8, Offered: []job.Size{
 			{Name: "Square", Width: 512, Height: 512}, {Name: "Portrait", Width: 512, Height: 768}, {Name: "Landscape", Width: 768, Height: 512},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"darkroom/gateway/internal/job"
@@ -26,8 +27,8 @@ type sheet struct {
 }
 
 type setting struct {
-	Name, Text string
-	Mono       bool
+	Name, Text, Remark string
+	Mono               bool
 }
 
 type receipt struct {
@@ -162,19 +163,20 @@ func settingsOf(j job.Job, models catalogue) []setting {
 	if spec.NegativePrompt != "" {
 		rows = append(rows, setting{Name: "Kept out", Text: spec.NegativePrompt})
 	}
-	seed := fmt.Sprint(spec.Seed)
+	seed := setting{Name: "Seed", Text: fmt.Sprint(spec.Seed), Mono: true}
 	if spec.N > 1 {
-		seed = span(spec.Seed, spec.Seed+int64(spec.N)-1)
+		seed = setting{Name: "Seeds", Text: span(spec.Seed, spec.Seed+int64(spec.N)-1), Mono: true}
 	}
 	if j.SeedDrawn {
-		seed += ", drawn for you"
+		seed.Remark = ", drawn for you"
 	}
 	return append(rows,
 		setting{Name: "Model", Text: models.name(j.Model)},
 		setting{Name: "Size", Text: fmt.Sprintf("%d × %d", spec.Width, spec.Height)},
-		setting{Name: "Steps, guidance", Text: fmt.Sprintf("%d, %s", spec.Steps, decimal(spec.GuidanceScale))},
+		setting{Name: "Steps", Text: strconv.Itoa(spec.Steps)},
+		setting{Name: "Guidance", Text: decimal(spec.GuidanceScale)},
 		setting{Name: "Scheduler", Text: schedulerName(spec.Scheduler)},
-		setting{Name: "Seed", Text: seed, Mono: true})
+		seed)
 }
 
 // receiptOf lays the stages along the job's whole time. Without a total there is no receipt.

@@ -3,6 +3,7 @@ package pages
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -20,18 +21,19 @@ type books struct {
 	Amiss       bool
 	Workers     []workerRow
 	Lines       []lineRow
+	Word        []setting
 }
 
 type end struct{ Sign, ID, Name, Count string }
 
 type workerRow struct {
-	Name, Doing, Warm, Heard string
-	Lit, Quiet               bool
+	Name, Doing, Warm, Made, Heard string
+	Lit, Quiet                     bool
 }
 
 type lineRow struct {
-	Name, Usual      string
-	Waiting, Workers int
+	Name, Wait, Usual string
+	Waiting, Workers  int
 }
 
 func (s *Studio) status(w http.ResponseWriter, r *http.Request, _ string) error {
@@ -68,17 +70,42 @@ func (s *Studio) newBooks(ctx context.Context) books {
 		b.Workers = append(b.Workers, newWorkerRow(worker, models, now))
 	}
 	for _, model := range models {
-		row := lineRow{Name: model.Name, Waiting: model.QueueLength, Workers: model.Workers, Usual: "not known yet"}
-		if model.SecondsPerJob != nil {
-			row.Usual = seconds(int64(*model.SecondsPerJob * 1000))
+		row := lineRow{Name: model.Name, Waiting: model.QueueLength, Workers: model.Workers, Wait: "–", Usual: "–"}
+		if model.SecondsPerJob != nil && model.SecondsWaiting != nil {
+			row.Wait, row.Usual = tenths(*model.SecondsWaiting), tenths(*model.SecondsPerJob)
 		}
 		b.Lines = append(b.Lines, row)
 	}
+	b.Word = s.word(ledger)
 	return b
 }
 
+// word is what is promised, and how far it holds right now.
+func (s *Studio) word(ledger job.Ledger) []setting {
+	limits := s.Desk.Limits()
+	word := []setting{
+		{Name: "An answer at the latest", Text: about(float64(limits.DefaultDeadlineSeconds)) + " after asking, or as you allow"},
+		{Name: "Pictures are kept", Text: days(limits.Retention)},
+	}
+	if ended := ledger.Succeeded + ledger.Failed; ended > 0 {
+		share := math.Floor(float64(ledger.Succeeded)/float64(ended)*1000) / 10
+		word = append(word, setting{Name: "Made, of all that nobody canceled", Text: decimal(share) + nbsp + "%"})
+	}
+	reachable := setting{Name: "Queue, ledger, store", Text: "all reachable"}
+	if missing := s.Missing(); len(missing) > 0 {
+		names := map[string]string{"rabbitmq": "queue", "redis": "ledger", "s3": "store"}
+		for i, name := range missing {
+			missing[i] = names[name]
+		}
+		reachable.Text = strings.Join(missing, " and ") + " out of reach"
+	}
+	return append(word, reachable)
+}
+
+func tenths(s float64) string { return seconds(int64(math.Round(s * 1000))) }
+
 func newWorkerRow(worker job.Worker, models catalogue, now time.Time) workerRow {
-	row := workerRow{Name: worker.Name, Heard: about(now.Sub(worker.SeenAt).Seconds()) + " ago"}
+	row := workerRow{Name: worker.Name, Made: thousands(int64(worker.MadeToday)), Heard: about(now.Sub(worker.SeenAt).Seconds()) + " ago"}
 	var warm []string
 	for _, id := range worker.Warm {
 		warm = append(warm, models.name(id))

@@ -64,7 +64,7 @@ func newEdge(t *testing.T, change ...func(*edgeOptions)) *edge {
 	gate := options.limits.ByOwner((&auth.Gate{Keys: keys, Cookies: auth.NewCookies(idKeys, false, nil), Anonymous: true}).Owner)
 	mux := http.NewServeMux()
 	(&api.API{Desk: e.desk, Owner: gate, Contract: []byte(`{"openapi":"3.1.0","paths":{}}`), Stopping: stopping}).Register(mux)
-	studio := &pages.Studio{Desk: e.desk, Owner: gate, StatusOf: StatusOf, HTTPS: auth.Proxies(nil).HTTPS, Log: log}
+	studio := &pages.Studio{Desk: e.desk, Owner: gate, StatusOf: StatusOf, HTTPS: auth.Proxies(nil).HTTPS, Missing: func() []string { return nil }, Log: log}
 	if options.studio {
 		if err := studio.Register(mux); err != nil {
 			t.Fatal(err)

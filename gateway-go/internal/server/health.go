@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -24,6 +25,16 @@ type Health struct {
 	Dependencies []*Dependency
 	Stopping     context.Context //nolint:containedctx // ends when the server stops: not ready from then on
 	Log          *slog.Logger
+
+	missing atomic.Pointer[[]string]
+}
+
+// Missing names the dependencies that could not be used when Watch last looked.
+func (h *Health) Missing() []string {
+	if known := h.missing.Load(); known != nil {
+		return *known
+	}
+	return nil
 }
 
 type readiness struct {
@@ -85,6 +96,13 @@ func (h *Health) Watch() error {
 		}
 		h.tell(before, found.Dependencies)
 		before = found.Dependencies
+		var missing []string
+		for _, d := range h.Dependencies {
+			if found.Dependencies[d.Name] != "ok" {
+				missing = append(missing, d.Name)
+			}
+		}
+		h.missing.Store(&missing)
 		select {
 		case <-h.Stopping.Done():
 			return nil
