@@ -117,7 +117,15 @@ func (e entry) model(parts repertoire) job.Model {
 		Steps:    job.Range[int](e.Steps),
 		Guidance: job.Range[float64](e.Guidance),
 		Formats:  e.Formats, MaxN: e.MaxN, PromptWords: e.PromptWords, Schedulers: e.Schedulers.names(), Presets: []job.Preset{},
-		Defaults: job.Defaults(e.Defaults),
+		Defaults:       job.Defaults(e.Defaults),
+		SchedulerNames: map[string]string{}, NegativePrompt: e.Task == "simulated" || parts.Pipelines[e.Pipeline].NegativePrompt,
+		Vocabulary: append([]string{}, e.Vocabulary...), Examples: append([]string{}, e.Examples...), MemoryMB: e.MemoryMB,
+	}
+	if e.Scale > 0 {
+		m.Scale = &e.Scale
+	}
+	for _, id := range m.Schedulers {
+		m.SchedulerNames[id] = parts.name(id)
 	}
 	for _, s := range e.Sizes.Offered {
 		m.Sizes.Offered = append(m.Sizes.Offered, job.Size(s))

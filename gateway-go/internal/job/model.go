@@ -5,7 +5,7 @@ type Model struct {
 	ID          string         `json:"id"`
 	Name        string         `json:"name"`
 	Description string         `json:"description"`
-	Task        string         `json:"task"` // text_to_image, simulated
+	Task        string         `json:"task"` // text_to_image, upscale, simulated
 	Licence     string         `json:"licence"`
 	Default     bool           `json:"default"`   // used when a request names no model
 	Simulated   bool           `json:"simulated"` // draws without a model
@@ -18,6 +18,13 @@ type Model struct {
 	PromptWords int            `json:"prompt_words"` // words the model can read, 0 when there is no limit worth naming
 	Presets     []Preset       `json:"presets"`
 	Defaults    Defaults       `json:"defaults"`
+
+	SchedulerNames map[string]string `json:"scheduler_names"` // id -> as people know it
+	NegativePrompt bool              `json:"negative_prompt"` // whether it reads one
+	Vocabulary     []string          `json:"vocabulary"`      // the words that it knows, empty when there is no limit
+	Examples       []string          `json:"examples"`        // prompts that it does well
+	Scale          *int              `json:"scale"`           // of upscale: how many times as wide and high the picture comes out; else null
+	MemoryMB       int               `json:"memory_mb"`       // MiB on the device, an estimate; 0 where nothing is loaded
 
 	Workers       int      `json:"workers"`         // alive and serving this model
 	Warm          int      `json:"warm"`            // of these, holding it in memory

@@ -22,6 +22,8 @@ type Request struct {
 	N               *int              `json:"n,omitempty"`
 	Format          *string           `json:"format,omitempty"` // png, webp, jpeg
 	DeadlineSeconds *int              `json:"deadline_seconds,omitempty"`
+	Batch           *int              `json:"batch,omitempty"` // 1: drawn alone, for an exact reproduction
+	Image           *Source           `json:"image,omitempty"` // for the task upscale
 	Metadata        map[string]string `json:"metadata,omitempty"`
 }
 

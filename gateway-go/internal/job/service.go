@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ServiceStatus is the state of the whole service: its books, its workers, its lines.
 type ServiceStatus struct {
@@ -22,19 +25,28 @@ type Ledger struct {
 
 // Worker is one live worker process, as its heartbeat tells.
 type Worker struct {
-	Name      string    `json:"name"`
-	Version   string    `json:"version"`
-	Models    []string  `json:"models"` // it serves
-	Warm      []string  `json:"warm"`   // it holds in memory
-	State     string    `json:"state"`  // ready, busy, paused, draining, sick
-	Reason    string    `json:"reason"` // why it is paused or sick
-	Stage     string    `json:"stage"`  // of the job it works on
-	Loading   *Loading  `json:"loading"`
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Models  []string `json:"models"` // it serves
+	Warm    []string `json:"warm"`   // it holds in memory
+	State   string   `json:"state"`  // ready, busy, paused, draining, sick
+	Reason  string   `json:"reason"` // why it is paused or sick
+	Stage   string   `json:"stage"`  // of the job it works on
+	Loading *Loading `json:"loading"`
+
+	Barred map[string]string `json:"barred"` // models that it cannot draw with right now -> why
+
 	GPU       string    `json:"gpu"`
 	Held      int       `json:"held"` // messages it has taken
 	StartedAt time.Time `json:"started_at"`
 	SeenAt    time.Time `json:"seen_at"`
 	MadeToday int       `json:"made_today"` // jobs since midnight UTC; counted for ServiceStatus alone
+}
+
+// Serves reports whether the worker can draw with the model.
+func (w Worker) Serves(model string) bool {
+	_, barred := w.Barred[model]
+	return !barred && slices.Contains(w.Models, model)
 }
 
 // Loading is a model being read into memory.

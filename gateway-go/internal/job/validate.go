@@ -19,20 +19,21 @@ type Decided struct {
 }
 
 // Validate checks a request against the model it names and fills in what it leaves out. Nothing is clamped.
-// The error is an *Error that names every bad field by its JSON pointer.
-func Validate(r Request, m Model) (Decided, error) {
+// Original is what became of the request's image, if it has one. The error is an *Error that names every bad field by its JSON pointer.
+func Validate(r Request, m Model, original Original) (Decided, error) {
 	v := &validation{model: m}
 	spec := Spec{
 		Prompt:         v.prompt(r),
 		NegativePrompt: v.text("/negative_prompt", r.NegativePrompt),
-		Width:          v.size("/width", r.Width, m.Defaults.Width),
-		Height:         v.size("/height", r.Height, m.Defaults.Height),
 		Steps:          v.whole("/steps", r.Steps, m.Defaults.Steps, m.Steps),
 		GuidanceScale:  v.guidance(r.GuidanceScale),
-		Scheduler:      v.choice("/scheduler", r.Scheduler, m.Defaults.Scheduler, m.Schedulers),
+		Scheduler:      v.scheduler(r.Scheduler),
 		N:              v.whole("/n", r.N, m.Defaults.N, Range[int]{1, m.MaxN}),
 		Format:         v.choice("/format", r.Format, m.Defaults.Format, m.Formats),
+		Batch:          v.batch(r.Batch),
+		Image:          r.Image,
 	}
+	spec.Width, spec.Height = v.size(r, original)
 	decided := Decided{DeadlineSeconds: v.deadline(r.DeadlineSeconds)}
 	spec.Seed, decided.SeedDrawn = v.seed(r.Seed, spec.N)
 	v.metadata(r.Metadata)
@@ -133,7 +134,17 @@ func (v *validation) between(low, high any) string {
 	return fmt.Sprintf("Between %v and %v for %s.", low, high, v.model.Name)
 }
 
-func (v *validation) size(path string, value *int, fallback int) int {
+func (v *validation) size(r Request, original Original) (width, height int) {
+	if v.model.Scale != nil {
+		return v.enlarged(r, original)
+	}
+	if r.Image != nil {
+		v.bad("/image", "%s draws from words alone. Leave it out.", v.model.Name)
+	}
+	return v.side("/width", r.Width, v.model.Defaults.Width), v.side("/height", r.Height, v.model.Defaults.Height)
+}
+
+func (v *validation) side(path string, value *int, fallback int) int {
 	sizes, before := v.model.Sizes, len(v.fields)
 	pixels := v.whole(path, value, fallback, Range[int]{sizes.Min, sizes.Max})
 	if len(v.fields) == before && pixels%sizes.MultipleOf != 0 {
@@ -149,6 +160,29 @@ func (v *validation) guidance(value *float64) float64 {
 	allowed := v.model.Guidance
 	if math.IsNaN(*value) || *value < allowed.Min || *value > allowed.Max {
 		v.bad("/guidance_scale", "%s", v.between(allowed.Min, allowed.Max))
+	}
+	return *value
+}
+
+func (v *validation) scheduler(value *string) string {
+	m := v.model
+	if value == nil || slices.Contains(m.Schedulers, *value) {
+		return v.choice("/scheduler", value, m.Defaults.Scheduler, m.Schedulers)
+	}
+	allowed := make([]string, len(m.Schedulers))
+	for i, id := range m.Schedulers {
+		allowed[i] = fmt.Sprintf("%s (%s)", id, m.SchedulerNames[id])
+	}
+	v.bad("/scheduler", "One of %s for %s.", strings.Join(allowed, ", "), m.Name)
+	return ""
+}
+
+func (v *validation) batch(value *int) int {
+	if value == nil {
+		return 0
+	}
+	if *value != 1 {
+		v.bad("/batch", "Only 1, which draws it alone, for an exact reproduction. Leave it out otherwise.")
 	}
 	return *value
 }
@@ -216,7 +250,12 @@ func (v *validation) warnings(spec Spec) []string {
 	if limit := v.model.PromptWords; limit > 0 && len(strings.Fields(spec.Prompt)) > limit {
 		warnings = append(warnings, fmt.Sprintf("%s reads about the first %d words; the rest of the prompt has little or no effect.", v.model.Name, limit))
 	}
-	if spec.NegativePrompt != "" && spec.GuidanceScale <= 1 {
+	if unknown := v.model.unknownWords(spec.Prompt); len(unknown) > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s does not know %s; its picture will show what it does know.", v.model.Name, enumerate(unknown)))
+	}
+	if spec.NegativePrompt != "" && !v.model.NegativePrompt {
+		warnings = append(warnings, v.model.Name+" takes no negative prompt; it has no effect.")
+	} else if spec.NegativePrompt != "" && spec.GuidanceScale <= 1 {
 		warnings = append(warnings, "A negative prompt has no effect at guidance_scale 1.")
 	}
 	if v.model.Simulated {

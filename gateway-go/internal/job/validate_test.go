@@ -11,14 +11,14 @@ func studio() Model {
 	return Model{
 		ID: "pocket-studio", Name: "Pocket Studio", Task: "text_to_image",
 		Sizes: Sizes{Min: 64, Max: 256, MultipleOf: 8}, Steps: Range[int]{1, 50}, Guidance: Range[float64]{1, 15},
-		Schedulers: []string{"ddim"}, Formats: []string{"png", "webp"}, MaxN: 4, PromptWords: 5,
+		Schedulers: []string{"ddim", "dpmpp_2m"}, SchedulerNames: map[string]string{"ddim": "DDIM", "dpmpp_2m": "DPM++ 2M"}, NegativePrompt: true, Formats: []string{"png", "webp"}, MaxN: 4, PromptWords: 5,
 		Presets:  []Preset{{ID: "studio", Template: "a photo of {product}, lit"}, {ID: "none", Template: "{product}"}},
 		Defaults: Defaults{Preset: "studio", Width: 128, Height: 128, Steps: 20, GuidanceScale: 3, Scheduler: "ddim", Format: "png", N: 1},
 	}
 }
 
 func TestWhatARequestLeavesOutIsDecidedAndShown(t *testing.T) {
-	d, err := Validate(Request{Product: new("a green bottle")}, studio())
+	d, err := Validate(Request{Product: new("a green bottle")}, studio(), Original{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,9 @@ func TestEveryBadValueIsNamedByItsField(t *testing.T) {
 		"guidance inf":       {Request{Prompt: &words, GuidanceScale: new(math.Inf(1))}, "/guidance_scale"},
 		"guidance low":       {Request{Prompt: &words, GuidanceScale: new(0.99)}, "/guidance_scale"},
 		"scheduler":          {Request{Prompt: &words, Scheduler: new("magic")}, "/scheduler"},
+		"batch 2":            {Request{Prompt: &words, Batch: new(2)}, "/batch"},
+		"batch 0":            {Request{Prompt: &words, Batch: new(0)}, "/batch"},
+		"image":              {Request{Prompt: &words, Image: &Source{}}, "/image"},
 		"format":             {Request{Prompt: &words, Format: new("gif")}, "/format"},
 		"deadline 0":         {Request{Prompt: &words, DeadlineSeconds: new(0)}, "/deadline_seconds"},
 		"deadline 65536":     {Request{Prompt: &words, DeadlineSeconds: new(65536)}, "/deadline_seconds"},
@@ -68,7 +71,7 @@ func TestEveryBadValueIsNamedByItsField(t *testing.T) {
 		"metadata name":      {Request{Prompt: &words, Metadata: map[string]string{"": "x"}}, "/metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Validate(c.request, studio())
+			_, err := Validate(c.request, studio(), Original{})
 			var refusal *Error
 			if !errors.As(err, &refusal) || refusal.Code != InvalidRequest || len(refusal.Fields) != 1 || refusal.Fields[0].Path != c.path {
 				t.Fatalf("got %v, want one field %s", err, c.path)
@@ -77,13 +80,99 @@ func TestEveryBadValueIsNamedByItsField(t *testing.T) {
 	}
 }
 
+func TestAnUnfitSchedulerIsAnsweredWithTheListOfThoseThatFit(t *testing.T) {
+	for _, asked := range []string{"euler", "", "DDIM"} {
+		_, err := Validate(Request{Prompt: new("a mug"), Scheduler: &asked}, studio(), Original{})
+		var refusal *Error
+		if !errors.As(err, &refusal) || len(refusal.Fields) != 1 || refusal.Fields[0] != (FieldError{"/scheduler", "One of ddim (DDIM), dpmpp_2m (DPM++ 2M) for Pocket Studio."}) {
+			t.Errorf("%q: %v", asked, err)
+		}
+	}
+}
+
+func TestABatchOfOneIsDrawnAlone(t *testing.T) {
+	d, err := Validate(Request{Prompt: new("a mug"), Batch: new(1)}, studio(), Original{})
+	if err != nil || d.Spec.Batch != 1 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
+func upscaler() Model {
+	m := studio()
+	m.Name, m.Task, m.Scale, m.Sizes = "Upscaler", "upscale", new(4), Sizes{Min: 128, Max: 1024, MultipleOf: 32}
+	return m
+}
+
+func TestAnUpscaleIsAsLargeAsItsPictureTimesTheScale(t *testing.T) {
+	request := Request{Prompt: new("a mug"), Image: &Source{Job: "id", Index: 1}, Width: new(512)}
+	d, err := Validate(request, upscaler(), Original{Width: 128, Height: 64})
+	if err != nil || d.Spec.Width != 512 || d.Spec.Height != 256 || d.Spec.Image == nil || *d.Spec.Image != (Source{"id", 1}) {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	for name, c := range map[string]struct {
+		request  Request
+		original Original
+		want     FieldError
+	}{
+		"no image":     {Request{Prompt: new("a mug")}, Original{}, FieldError{"/image", "Say which finished picture of yours Upscaler begins with: its job, and its index."}},
+		"a bad image":  {request, Original{Problem: &FieldError{"/image/index", "Between 0 and 1 for this job."}}, FieldError{"/image/index", "Between 0 and 1 for this job."}},
+		"too large":    {request, Original{Width: 512, Height: 256}, FieldError{"/image", "The picture has 512 x 256 pixels, and Upscaler would make 2048 x 1024 of it; each must be a multiple of 32 between 128 and 1024."}},
+		"odd":          {request, Original{Width: 100, Height: 128}, FieldError{"/image", "The picture has 100 x 128 pixels, and Upscaler would make 400 x 512 of it; each must be a multiple of 32 between 128 and 1024."}},
+		"another size": {request, Original{Width: 64, Height: 64}, FieldError{"/width", "Leave it out: 256 comes out, the picture's times 4."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Validate(c.request, upscaler(), c.original)
+			var refusal *Error
+			if !errors.As(err, &refusal) || refusal.Code != InvalidRequest || len(refusal.Fields) != 1 || refusal.Fields[0] != c.want {
+				t.Fatalf("got %v, want %+v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestWordsThatAModelDoesNotKnowAreNamed(t *testing.T) {
+	m := studio()
+	m.PromptWords, m.Vocabulary = 0, []string{"mug", "red", "4", "花瓶"}
+	for prompt, want := range map[string]string{
+		"a red mug":                            "",
+		"RED Mug, on the mug's own 花瓶; 4":      "", // another case, an apostrophe, little words
+		"a photo of a red mug, lit":            "", // a preset's own words
+		"a red cat and a Red CAT":              "Pocket Studio does not know “cat”; its picture will show what it does know.",
+		"mugs redden":                          "Pocket Studio does not know “mugs”, “redden”; its picture will show what it does know.",
+		"a café in Кракóв, don't":              "Pocket Studio does not know “café”, “Кракóв”, “don't”; its picture will show what it does know.",
+		"one two three five six seven eight 4": "Pocket Studio does not know “one”, “two”, “three”, “five”, “six” and 2 more words; its picture will show what it does know.",
+		"!?! ... 🙂":                            "",
+	} {
+		d, err := Validate(Request{Prompt: &prompt}, m, Original{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(d.Warnings, "|"); got != want {
+			t.Errorf("%q: %q, want %q", prompt, got, want)
+		}
+	}
+	m.Vocabulary = nil
+	if d, err := Validate(Request{Prompt: new("anything goes")}, m, Original{}); err != nil || len(d.Warnings) != 0 {
+		t.Errorf("without a vocabulary: %+v, %v", d, err)
+	}
+}
+
+func TestANegativePromptThatAModelCannotReadIsTold(t *testing.T) {
+	m := studio()
+	m.NegativePrompt = false
+	d, err := Validate(Request{Prompt: new("a mug"), NegativePrompt: new("blur")}, m, Original{})
+	if err != nil || len(d.Warnings) != 1 || !strings.Contains(d.Warnings[0], "takes no negative prompt") {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
 func TestALongPromptHasItsOwnCodeAndLengthCountsCharacters(t *testing.T) {
 	fits, long := strings.Repeat("é", MaxPromptCharacters), strings.Repeat("é", MaxPromptCharacters+1)
-	if _, err := Validate(Request{Prompt: &fits}, studio()); err != nil {
+	if _, err := Validate(Request{Prompt: &fits}, studio(), Original{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, request := range []Request{{Prompt: &long}, {Product: &fits}} { // the template makes it too long
-		_, err := Validate(request, studio())
+		_, err := Validate(request, studio(), Original{})
 		var refusal *Error
 		if !errors.As(err, &refusal) || refusal.Code != PromptTooLong || len(refusal.Fields) != 1 {
 			t.Fatalf("got %v", err)
@@ -96,13 +185,13 @@ func TestTooManyMetadataPairsAreRefused(t *testing.T) {
 	for i := range MaxMetadataPairs + 1 {
 		pairs[strings.Repeat("x", i+1)] = "y"
 	}
-	if _, err := Validate(Request{Prompt: new("a mug"), Metadata: pairs}, studio()); err == nil {
+	if _, err := Validate(Request{Prompt: new("a mug"), Metadata: pairs}, studio(), Original{}); err == nil {
 		t.Fatal("accepted")
 	}
 }
 
 func TestAWarningSaysWhatWillHaveNoEffect(t *testing.T) {
-	d, err := Validate(Request{Prompt: new("one two three four five six"), NegativePrompt: new("blur"), GuidanceScale: new(1.0), Seed: new(int64(MaxSeed))}, studio())
+	d, err := Validate(Request{Prompt: new("one two three four five six"), NegativePrompt: new("blur"), GuidanceScale: new(1.0), Seed: new(int64(MaxSeed))}, studio(), Original{})
 	if err != nil || len(d.Warnings) != 2 || d.SeedDrawn || d.Spec.Seed != MaxSeed {
 		t.Fatalf("%+v, %v", d, err)
 	}

@@ -36,9 +36,10 @@ type heartbeat struct {
 		Since      int64  `json:"since"`
 		ExpectedMS int64  `json:"expected_ms"`
 	} `json:"loading"`
-	GPU       any   `json:"gpu"`
-	StartedAt int64 `json:"started_at"`
-	At        int64 `json:"at"`
+	Barred    map[string]string `json:"barred"`
+	GPU       any               `json:"gpu"`
+	StartedAt int64             `json:"started_at"`
+	At        int64             `json:"at"`
 }
 
 // Workers answers the heartbeats of all live workers, in the order of their names.
@@ -92,7 +93,7 @@ func readHeartbeat(text string) (Heartbeat, bool) {
 	gpu, _ := h.GPU.(string)
 	w := job.Worker{
 		Name: h.Name, Version: h.Version, Models: h.Models, Warm: h.Warm, State: h.State, Reason: h.Reason, Stage: h.Stage, GPU: gpu, Held: len(h.Held),
-		StartedAt: time.UnixMilli(h.StartedAt).UTC(), SeenAt: time.UnixMilli(h.At).UTC(),
+		Barred: h.Barred, StartedAt: time.UnixMilli(h.StartedAt).UTC(), SeenAt: time.UnixMilli(h.At).UTC(),
 	}
 	if h.Loading != nil {
 		w.Loading = &job.Loading{Model: h.Loading.Model, Since: time.UnixMilli(h.Loading.Since).UTC(), ExpectedMS: h.Loading.ExpectedMS}

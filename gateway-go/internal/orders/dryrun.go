@@ -7,8 +7,8 @@ import (
 )
 
 // DryRun answers what Submit would run, and runs nothing.
-func (d *Desk) DryRun(ctx context.Context, _ string, request job.Request) (job.Estimate, error) {
-	model, decided, err := d.decide(request)
+func (d *Desk) DryRun(ctx context.Context, owner string, request job.Request) (job.Estimate, error) {
+	model, decided, err := d.decide(ctx, owner, request)
 	if err != nil {
 		return job.Estimate{}, err
 	}

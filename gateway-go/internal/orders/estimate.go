@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"darkroom/gateway/internal/job"
@@ -95,7 +96,7 @@ func (d *Desk) waitingFor(j job.Job, r job.Record, s snapshot) string {
 	}
 	for _, w := range workers {
 		if w.Loading != nil && w.Loading.Model == j.Model {
-			return fmt.Sprintf("%s is being loaded on %s.", name, w.Name)
+			return beingLoaded(name, *w.Loading, d.ledger.Now())
 		}
 	}
 	for _, w := range workers {
@@ -109,8 +110,22 @@ func (d *Desk) waitingFor(j job.Job, r job.Record, s snapshot) string {
 	return fmt.Sprintf("All %d workers are busy; it starts when the first is free.", len(workers))
 }
 
+// beingLoaded tells how long it will still take, by the last load of the model, while that is not over.
+func beingLoaded(name string, l job.Loading, now time.Time) string {
+	left := time.Duration(l.ExpectedMS)*time.Millisecond - now.Sub(l.Since)
+	if left <= 0 {
+		return name + " is being loaded."
+	}
+	return fmt.Sprintf("%s is being loaded, about %.0f s more.", name, math.Ceil(left.Seconds()))
+}
+
 // nobody says why no worker takes jobs of a model.
 func (s snapshot) nobody(model, name string) string {
+	for _, w := range s.workers {
+		if reason, barred := w.Barred[model]; barred {
+			return fmt.Sprintf("No worker can load %s right now: %s.", name, strings.TrimRight(reason, ". "))
+		}
+	}
 	for _, w := range s.workers {
 		for _, served := range w.Models {
 			if served == model && w.Reason != "" {

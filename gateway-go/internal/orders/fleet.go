@@ -2,7 +2,6 @@ package orders
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -102,7 +101,7 @@ func (f *fleet) take(ctx context.Context) (snapshot, error) {
 func (s snapshot) serving(model string) []job.Worker {
 	var found []job.Worker
 	for _, w := range s.workers {
-		if slices.Contains(w.Models, model) && (w.State == "ready" || w.State == "busy") {
+		if w.Serves(model) && (w.State == "ready" || w.State == "busy") {
 			found = append(found, w)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -265,6 +266,54 @@ func TestWaitEndsWithTheJobOrWithItsTime(t *testing.T) {
 	cancel()
 	if _, err := d.Wait(ctx, owner, submit(t, d).ID, time.Minute); !errors.Is(err, context.Canceled) && codeOf(err) != job.LedgerUnavailable {
 		t.Errorf("a client that left: %v", err)
+	}
+}
+
+// beat writes a worker's heartbeat with some fields of its own.
+func beat(t *testing.T, b *testbed.Bed, name, fields string) {
+	t.Helper()
+	now := b.Ledger.Now().UnixMilli()
+	text := fmt.Sprintf(`{"name":%q,"version":"1","models":[%q],"held":[],"state":"ready","started_at":%d,"at":%d,%s}`, name, b.Model, now, now, fields)
+	b.Redis.Set(t.Context(), "worker:"+name, text, time.Minute)
+	b.Redis.ZAdd(t.Context(), "workers", redis.Z{Score: float64(now), Member: name})
+}
+
+func TestAWorkerThatCannotLoadAModelDoesNotServeIt(t *testing.T) {
+	b, d := whole(t)
+	succeed(t, b, d, submit(t, d).ID, "picture")
+	beat(t, b, "w1", fmt.Sprintf(`"warm":[%q],"barred":{%q:"its golden picture differs."}`, b.Model, b.Model))
+	d = b.Desk(b.Ledger, b.Broker, b.Store) // one that has not looked yet
+	j := submit(t, d)
+	if j.ETASeconds != nil || *j.WaitingFor != "No worker can load Pocket Studio right now: its golden picture differs." {
+		t.Errorf("%v, %q", j.ETASeconds, *j.WaitingFor)
+	}
+	if models, err := d.Models(t.Context()); err != nil || models[0].Workers != 0 || models[0].Warm != 0 {
+		t.Errorf("%+v, %v", models, err)
+	}
+	status, err := d.Status(t.Context())
+	if err != nil || status.Workers[0].Barred[b.Model] != "its golden picture differs." {
+		t.Errorf("%+v, %v", status, err)
+	}
+	beat(t, b, "w2", `"warm":[],"barred":{"another":"no such folder"}`)
+	d = b.Desk(b.Ledger, b.Broker, b.Store)
+	if j := read(t, d, j.ID); j.ETASeconds == nil || *j.WaitingFor != "It is about to start." {
+		t.Errorf("another worker can: %v, %q", j.ETASeconds, *j.WaitingFor)
+	}
+}
+
+func TestAModelThatIsBeingLoadedSaysForHowLong(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	now := b.Ledger.Now().UnixMilli()
+	for since, want := range map[int64]string{
+		now:           `^Pocket Studio is being loaded, about [1-9][0-9]* s more\.$`,
+		now - 120_000: `^Pocket Studio is being loaded\.$`, // longer than the last time
+	} {
+		beat(t, b, "w1", fmt.Sprintf(`"warm":[],"loading":{"model":%q,"since":%d,"expected_ms":60000}`, b.Model, since))
+		d = b.Desk(b.Ledger, b.Broker, b.Store)
+		if j := read(t, d, id); !regexp.MustCompile(want).MatchString(*j.WaitingFor) {
+			t.Errorf("%q, want %q", *j.WaitingFor, want)
+		}
 	}
 }
 

@@ -21,9 +21,10 @@ func (d *Desk) models(s snapshot) []job.Model {
 	for i := range models {
 		m := &models[i]
 		for _, w := range s.workers {
-			if slices.Contains(w.Models, m.ID) {
-				m.Workers++
+			if !w.Serves(m.ID) {
+				continue
 			}
+			m.Workers++
 			if slices.Contains(w.Warm, m.ID) {
 				m.Warm++
 			}

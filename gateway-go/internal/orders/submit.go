@@ -25,7 +25,7 @@ const (
 // Submit accepts a job: the answer means that it will run. Key is the idempotency key, "" for none; replayed reports that an earlier request with it made the job.
 func (d *Desk) Submit(ctx context.Context, owner string, request job.Request, key string) (accepted job.Job, replayed bool, err error) {
 	defer func() { d.countSubmit(accepted, replayed, err) }()
-	model, decided, err := d.decide(request)
+	model, decided, err := d.decide(ctx, owner, request)
 	if err != nil {
 		return job.Job{}, false, err
 	}
@@ -73,7 +73,7 @@ func (d *Desk) replay(ctx context.Context, owner string, answer ledger.Submitted
 }
 
 // decide finds the model and settles every setting.
-func (d *Desk) decide(request job.Request) (job.Model, job.Decided, error) {
+func (d *Desk) decide(ctx context.Context, owner string, request job.Request) (job.Model, job.Decided, error) {
 	name := ""
 	if request.Model != nil {
 		name = *request.Model
@@ -85,7 +85,11 @@ func (d *Desk) decide(request job.Request) (job.Model, job.Decided, error) {
 			Fields: []job.FieldError{{Path: "/model", Message: "One of the models that GET /v1/models lists."}},
 		}
 	}
-	decided, err := job.Validate(request, model)
+	original, err := d.original(ctx, owner, model, request.Image)
+	if err != nil {
+		return job.Model{}, job.Decided{}, err
+	}
+	decided, err := job.Validate(request, model, original)
 	return model, decided, err
 }
 

@@ -34,6 +34,7 @@ const Retention = time.Hour
 // Bed is everything that a desk stands on, and raw clients to look and meddle behind its back.
 type Bed struct {
 	Model   string // a model, and so a queue, of this bed alone
+	Upscale string // another, that begins with a picture and makes it four times as wide and high
 	Keys    job.Keys
 	Catalog catalog.Catalog
 	Decoder *treaty.Decoder
@@ -49,7 +50,7 @@ type Bed struct {
 // New makes a bed. Database is a Redis database that no other package uses, 1 to 15; it is emptied.
 func New(t *testing.T, database int) *Bed {
 	t.Helper()
-	b := &Bed{Model: fmt.Sprintf("test-%d", database), Rules: orders.Rules{QueueLimit: 100, OwnerLimit: 0, Retention: Retention}}
+	b := &Bed{Model: fmt.Sprintf("test-%d", database), Upscale: fmt.Sprintf("test-x4-%d", database), Rules: orders.Rules{QueueLimit: 100, OwnerLimit: 0, Retention: Retention}}
 	b.Keys = must(job.ParseKeys(strings.Repeat("a1", 32)))(t)
 	b.Decoder = must(treaty.NewDecoder())(t)
 	b.Catalog = must(catalog.Load(b.modelsFile(t), false))(t)
@@ -68,7 +69,10 @@ func (b *Bed) modelsFile(t *testing.T) string {
 	t.Helper()
 	text := string(must(os.ReadFile("../../../deploy/models.yaml"))(t))
 	path := filepath.Join(t.TempDir(), "models.yaml")
-	if err := os.WriteFile(path, []byte(strings.Replace(text, "id: pocket-studio", "id: "+b.Model, 1)), 0o600); err != nil {
+	text = strings.Replace(text, "id: pocket-studio", "id: "+b.Model, 1)
+	before, upscaler, _ := strings.Cut(text, "id: sd-x4-upscaler")
+	text = before + "id: " + b.Upscale + strings.Replace(upscaler, "enabled: false", "enabled: true", 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -109,7 +113,7 @@ func (b *Bed) openStore(t *testing.T) {
 func (b *Bed) openBroker(t *testing.T) {
 	t.Helper()
 	address := setting(t, "RABBITMQ_URL")
-	topology := must(broker.ReadTopology([]string{b.Model}))(t)
+	topology := must(broker.ReadTopology([]string{b.Model, b.Upscale}))(t)
 	topology.DeadQueue.Name += "." + b.Model // every test hears of all dead letters, and takes them from nobody
 	b.Broker = broker.New(address, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -123,8 +127,10 @@ func (b *Bed) openBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(b.AMQP.QueuePurge(b.Queue(), false))(t)
+	must(b.AMQP.QueuePurge(queueOf(b.Upscale), false))(t)
 	t.Cleanup(func() {
 		_, _ = b.AMQP.QueueDelete(b.Queue(), false, false, false)
+		_, _ = b.AMQP.QueueDelete(queueOf(b.Upscale), false, false, false)
 		_, _ = b.AMQP.QueueDelete(topology.DeadQueue.Name, false, false, false)
 		cancel()
 		<-done
@@ -133,7 +139,9 @@ func (b *Bed) openBroker(t *testing.T) {
 }
 
 // Queue is the name of the bed's work queue.
-func (b *Bed) Queue() string { return "darkroom.jobs." + b.Model }
+func (b *Bed) Queue() string { return queueOf(b.Model) }
+
+func queueOf(model string) string { return "darkroom.jobs." + model }
 
 // Bucket is of the bed alone.
 func (b *Bed) Bucket() string { return "darkroom-" + b.Model }
@@ -141,7 +149,13 @@ func (b *Bed) Bucket() string { return "darkroom-" + b.Model }
 // Message takes the next message out of the work queue; the test fails when there is none.
 func (b *Bed) Message(t *testing.T) (job.Message, amqp.Delivery) {
 	t.Helper()
-	d, ok, err := b.AMQP.Get(b.Queue(), true)
+	return b.MessageOf(t, b.Model)
+}
+
+// MessageOf takes the next message of a model.
+func (b *Bed) MessageOf(t *testing.T, model string) (job.Message, amqp.Delivery) {
+	t.Helper()
+	d, ok, err := b.AMQP.Get(queueOf(model), true)
 	if err != nil || !ok {
 		t.Fatalf("no message in the queue (%v)", err)
 	}
