@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from darkroom_worker import pool as pools
-from darkroom_worker import settings
-from darkroom_worker.cancellation import cancel
-from darkroom_worker.catalog import Model
-from darkroom_worker.engine import Drawing, EngineDied, EngineStopped, Progress, Request, TaskFailed
+from darkroom_worker.engine import EngineDied, EngineStopped, Progress, TaskFailed
 from darkroom_worker.pool import Pool
 from darkroom_worker.tasks import process
-
-MODEL = Model.model_validate(
-    {
-        "id": "simulated", "task": "simulated", "schedulers": {"simulated": {}}, "batch_cap": 1, "step_ms": 20,
-        "stall_seconds": {"load": 20, "warm_up": 20, "first_step": 2, "step": 1, "decode": 5},
-    }
-)  # fmt: skip
+from tests.crew import alive
+from tests.engines import begin, draw, job, pid_of, running
 
 Story = Callable[[Pool], Awaitable[None]]
 
@@ -37,52 +27,11 @@ def play(story: Story, tmp_path: Path) -> None:
     """Runs a story with a pool of one model that was started for it."""
 
     async def main() -> None:
-        async with _running(tmp_path) as pool:
+        async with running(tmp_path) as pool:
             assert await pool.usable("simulated")
             await story(pool)
 
     asyncio.run(main())
-
-
-@contextlib.asynccontextmanager
-async def _running(tmp_path: Path) -> AsyncIterator[Pool]:
-    pool = Pool({"simulated": MODEL}, settings.load({"TEST_MODE": "true", "WORKER_LOCK_DIR": str(tmp_path)}))
-    running = asyncio.create_task(pool.run())
-    try:
-        yield pool
-    finally:
-        await cancel(running)
-        assert not pool.pids
-
-
-def job(number: int = 0, *, n: int = 1, steps: int = 5, **metadata: str) -> dict[str, Any]:
-    return {
-        "version": 1, "id": f"06h00e010015g001081g81860s40i7ko2sfi5e9{number:02d}6", "owner": "ab" * 16, "model": "simulated",
-        "task": "simulated", "input": {}, "warnings": [], "metadata": metadata, "seed_drawn": False, "created_at": 1795300000000,
-        "deadline": 1795300600000, "max_attempts": 3,
-        "spec": {
-            "prompt": "a mug", "negative_prompt": "", "width": 64, "height": 64, "steps": steps, "guidance_scale": 1.0,
-            "scheduler": "simulated", "seed": 7, "n": n, "format": "png",
-        },
-    }  # fmt: skip
-
-
-def pid_of(pool: Pool) -> int:
-    engine = pool.engine("simulated")
-    assert engine
-    return engine.pid
-
-
-async def begin(
-    pool: Pool, work: dict[str, Any], progress: Progress | None = None, attempt: int = 1
-) -> asyncio.Future[Drawing]:
-    (result,) = await pool.draw([Request(work, attempt, progress or Progress())])
-    return result
-
-
-async def draw(pool: Pool, work: dict[str, Any], attempt: int = 1) -> Drawing:
-    assert await pool.usable("simulated")
-    return await (await begin(pool, work, attempt=attempt))
 
 
 def test_a_job_gives_its_pictures_in_order_and_tells_its_steps(tmp_path: Path) -> None:
@@ -244,9 +193,9 @@ def test_the_engine_dies_with_its_supervisor_even_while_it_hangs(tmp_path: Path)
     script = (
         "import asyncio\n"
         "from pathlib import Path\n"
-        "from tests.test_engine import _running, begin, job\n"
+        "from tests.engines import begin, job, running\n"
         "async def main():\n"
-        f"    async with _running(Path({str(tmp_path)!r})) as pool:\n"
+        f"    async with running(Path({str(tmp_path)!r})) as pool:\n"
         "        await pool.usable('simulated')\n"
         "        await begin(pool, job(fault='hang@1'))\n"
         "        while len(pool.pids) < 2:\n"
@@ -262,7 +211,7 @@ def test_the_engine_dies_with_its_supervisor_even_while_it_hangs(tmp_path: Path)
         pids = [int(word) for word in next(line for line in supervisor.stdout if line.startswith("pids")).split()[1:]]
         supervisor.kill()
     end = time.monotonic() + 5
-    while any(map(_alive, pids)):
+    while any(map(alive, pids)):
         assert time.monotonic() < end
         time.sleep(0.05)
 
@@ -280,10 +229,3 @@ def test_a_gpu_has_the_engines_of_one_worker_at_a_time(tmp_path: Path) -> None:
             process.hold_gpu(strangers.fileno(), 3)
         ours.close()
         process.hold_gpu(strangers.fileno(), 3)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
