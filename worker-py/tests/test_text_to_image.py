@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,70 +12,26 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine's: these co
 pytest.importorskip("diffusers", reason="the engine's packages are not installed", exc_type=ImportError)
 
 import torch
-from PIL import Image
 
-from darkroom_worker import catalog
 from darkroom_worker.catalog import Model
-from darkroom_worker.messages import Job
-from darkroom_worker.tasks.fault import Fault
-from darkroom_worker.tasks.task import DeviceLost, Order, Setup, Unloadable
+from darkroom_worker.tasks import pipeline
+from darkroom_worker.tasks.task import DeviceLost, Refused
 from darkroom_worker.tasks.text_to_image import TextToImage
+from tests.orders import Failed, Said, draw, order, pocket_studio, setup
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default")]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return catalog.load(ROOT / "deploy" / "models.yaml", ["pocket-studio"], test_mode=True)["pocket-studio"]
+    return pocket_studio()
 
 
 @pytest.fixture(scope="module")
 def task(model: Model) -> TextToImage:
-    task = TextToImage(model, Setup("cpu", Path("/nowhere")))
+    task = TextToImage(model, setup())
     task.load()
     return task
-
-
-class Said(list[dict[str, Any]]):
-    """What the task told on its way."""
-
-    def __call__(self, head: dict[str, Any], blob: bytes) -> None:
-        self.append({**head, "blob": blob})
-
-
-def order(model: Model, said: Said | None = None, fault: str | None = None, **spec: Any) -> Order:
-    decided = {
-        "prompt": "a red mug on a white background", "negative_prompt": "", "width": 128, "height": 128, "steps": 4,
-        "guidance_scale": 3, "scheduler": "ddim", "seed": 7, "n": 1, "format": "png", **spec,
-    }  # fmt: skip
-    fields = {
-        "version": 1, "id": "06h00e010015g001081g81860s40i7ko2sfi5e9r26", "owner": "ab" * 16, "model": model.id,
-        "task": "text_to_image", "spec": decided, "input": {}, "warnings": [], "metadata": {}, "seed_drawn": False,
-        "created_at": 1795300000000, "deadline": 1795300600000, "max_attempts": 3,
-    }  # fmt: skip
-    wanted = Fault.asked({"fault": fault} if fault else {}, 1)
-    return Order(Job.model_validate(fields), wanted, said if said is not None else Said())
-
-
-class Failed(Exception):
-    """An order that ended by itself, with what was told of it."""
-
-
-def draw(task: TextToImage, wanted: Order) -> list[Image.Image]:
-    said: list[dict[str, Any]] = []
-    say = wanted.say
-
-    def listen(head: dict[str, Any], blob: bytes) -> None:
-        said.append(head)
-        say(head, blob)
-
-    wanted.say = listen
-    pictures = [picture for _, picture in task.draw([wanted])]
-    if wanted.ended:
-        raise Failed(said[-1]["say"], said[-1].get("code"), said[-1].get("message"))
-    return pictures
 
 
 def test_a_prompt_becomes_a_picture_of_its_colour(task: TextToImage, model: Model) -> None:
@@ -172,19 +127,9 @@ def test_room_is_made_when_nothing_of_the_failed_try_is_held(
     task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[object] = []
-    monkeypatch.setattr(TextToImage, "_make_room", lambda self: held.append(sys.exc_info()[1]))
+    monkeypatch.setattr(pipeline, "rest", lambda _device: held.append(sys.exc_info()[1]))
     draw(task, order(model, fault="oom_once@2"))
     assert held == [None]
-
-
-def test_a_model_that_does_not_fit_is_told_as_such(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr("diffusers.StableDiffusionPipeline.from_pretrained", full)
-    with pytest.raises(Unloadable, match="does not fit") as caught:
-        TextToImage(model, Setup("cpu", Path("/nowhere"))).load()
-    assert caught.value.code == "out_of_memory"
 
 
 def test_infinity_is_no_white(task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,11 +146,11 @@ def test_a_device_that_failed_for_good_ends_the_engine_and_any_other_error_does_
         raise RuntimeError("CUDA error: device-side assert triggered\nCompile with TORCH_USE_CUDA_DSA")
 
     monkeypatch.setattr(TextToImage, "_denoise", fail)
-    with pytest.raises(Failed, match="engine_error"):
+    with pytest.raises(RuntimeError, match="CUDA error"):
         draw(task, order(model))
     monkeypatch.setattr(task, "_device", "cuda")
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    with pytest.raises(Failed, match="engine_error"):
+    with pytest.raises(RuntimeError, match="CUDA error"):
         draw(task, order(model))
     monkeypatch.setattr(torch.cuda, "synchronize", fail)
     with pytest.raises(DeviceLost, match="device-side assert triggered"):
@@ -225,8 +170,8 @@ def test_a_larger_batch_is_halved_when_memory_ends(
 
 
 def test_a_scheduler_that_the_model_does_not_know_is_refused(task: TextToImage, model: Model) -> None:
-    with pytest.raises(Failed, match="Choose from ddim, dpmpp_2m"):
-        draw(task, order(model, scheduler="euler"))
+    with pytest.raises(Refused, match="Choose from ddim"):
+        draw(task, order(model, scheduler="flow_euler"))
 
 
 def test_the_self_check_draws(task: TextToImage, model: Model) -> None:

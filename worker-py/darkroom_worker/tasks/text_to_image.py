@@ -1,24 +1,24 @@
-"""Text to image with diffusers; each image has a generator of its own."""
+"""Text to image with diffusers: one model, and orders drawn together as the rows of one batch, each with its own prompt, guidance and seed."""
 
 from __future__ import annotations
 
-import gc
 import io
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import diffusers
 import torch
-import transformers
 from diffusers import AutoencoderTiny
 from PIL import Image
 
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Spec
-from darkroom_worker.tasks import device
-from darkroom_worker.tasks.fault import StruckOutOfMemory
+from darkroom_worker.repertoire import Sampler
+from darkroom_worker.tasks import device, pipeline
+from darkroom_worker.tasks.fault import StruckError, StruckOutOfMemory
+from darkroom_worker.tasks.sampler import Schedulers
 from darkroom_worker.tasks.task import (
     PREVIEW_PIXELS,
     BadOutput,
@@ -30,16 +30,48 @@ from darkroom_worker.tasks.task import (
     Stopped,
     Task,
     Unfit,
-    Unloadable,
 )
 
-SCHEDULERS = {
-    "ddim": diffusers.DDIMScheduler,
-    "dpmpp_2m": diffusers.DPMSolverMultistepScheduler,
-    "euler": diffusers.EulerDiscreteScheduler,
-    "unipc": diffusers.UniPCMultistepScheduler,
-}
 _BLACK = 2 / 255  # no brighter pixel anywhere: no picture
+# What encode_prompt of each class answers, in its order, under the names that its pipeline takes it by.
+_TEXT = {
+    "StableDiffusionPipeline": ("prompt_embeds", "negative_prompt_embeds"),
+    "StableDiffusionXLPipeline": (
+        "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
+    ),
+    "StableDiffusion3Pipeline": (
+        "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
+    ),
+    "FluxPipeline": ("prompt_embeds", "pooled_prompt_embeds"),
+}  # fmt: skip
+
+
+@dataclass(eq=False)
+class _Row:
+    """One picture of a batch."""
+
+    spec: Spec
+    seed: int
+    text: dict[str, torch.Tensor]  # encoded for this row alone: what stands beside it changes nothing of it
+
+
+class _Guidance(float):
+    """The guidance scale of each row, where the library expects one number: `scale * difference` is all that it computes with it."""
+
+    rows: torch.Tensor
+
+    def __new__(cls, scales: Sequence[float]) -> _Guidance:
+        number = super().__new__(cls, max(scales))
+        number.rows = torch.tensor(scales, dtype=torch.float32)
+        return number
+
+    def __mul__(self, difference: Any) -> Any:
+        rows = self.rows.to(difference.device).view(-1, *[1] * (difference.ndim - 1))
+        # In float32 and then rounded, as a number times a tensor is.
+        return (rows * difference).to(difference.dtype)
+
+
+_Piece = tuple[Order, _Row]
 
 
 def create(model: Model, setup: Setup) -> Task:
@@ -47,134 +79,255 @@ def create(model: Model, setup: Setup) -> Task:
 
 
 class TextToImage:
-    """Holds the pipeline; draws one order at a time."""
+    """Holds one model's pipeline and draws with it.
+
+    On one machine and version of the libraries a row's picture is, bit for bit, a function of its spec and seed when it is drawn
+    alone. In a batch its noise is the same and its arithmetic is not: kernels add in another order for another number of rows.
+    """
 
     def __init__(self, model: Model, setup: Setup) -> None:
         self._model = model
+        self._setup = setup
+        self._traits: Any = model.traits  # found by the catalogue's loader
         self._device = setup.device
         self._pipeline: Any = None
-        for library in (diffusers, transformers):
-            library.utils.logging.set_verbosity_error()
-            library.utils.logging.disable_progress_bar()
+        self._schedulers: Any = None
+        self._caps: dict[str, int] = {}  # rows that pay together, by size
 
     @property
     def size(self) -> int:
         return device.taken(self._device)
 
     def load(self) -> None:
-        """Safetensors from local files, nothing fetched, no code of the model's own."""
-        model = self._model
-        where = {"revision": model.revision} if model.repository else {}
-        try:
-            pipeline = getattr(diffusers, model.pipeline or "").from_pretrained(
-                model.source or model.repository, dtype=self._dtype(), use_safetensors=True, local_files_only=True,
-                **where,
-            )  # fmt: skip
-            pipeline.set_progress_bar_config(disable=True)
-            self._pipeline = pipeline.to(self._device)
-        except torch.OutOfMemoryError as error:
-            raise Unloadable(f"it does not fit into memory ({error})", "out_of_memory") from error
+        self._device = pipeline.place(self._model, self._setup)
+        self._pipeline = pipeline.load(self._model, self._setup)
+        self._schedulers = Schedulers(self._pipeline.scheduler)
 
     def check(self) -> None:
-        self._pipeline.scheduler = self._scheduler(next(iter(self._model.schedulers)))
-        result = self._pipeline(
-            "check", num_inference_steps=1, generator=torch.Generator().manual_seed(0), output_type="latent"
-        )
-        if not torch.isfinite(result.images).all():
-            raise Unfit("it draws what is not a number")
+        try:
+            self.draw_alone(self.usual(steps=1))
+        except BadOutput as error:
+            raise Unfit(f"self-check: {error}") from error
 
     def warm_up(self) -> dict[str, int]:
-        return {}
+        for width, height in self._model.speed.warm_up or [[self._model.defaults.width, self._model.defaults.height]]:
+            spec = self.usual(width=width, height=height, steps=2)
+            self.draw_alone(spec)
+        return self._caps
 
     def rest(self) -> None:
-        self._make_room()
+        pipeline.rest(self._device)
+
+    def usual(self, **changes: Any) -> Spec:
+        """What a request that says nothing asks for, changed."""
+        defaults = self._model.defaults
+        return Spec(**{
+            "prompt": "a red ball", "negative_prompt": "", "width": defaults.width, "height": defaults.height, "steps": defaults.steps,
+            "guidance_scale": defaults.guidance_scale, "scheduler": defaults.scheduler or next(iter(self._model.schedulers)),
+            "seed": 0, "n": 1, "format": "png", **changes,
+        })  # fmt: skip
+
+    def draw_alone(self, spec: Spec) -> Image.Image:
+        """The first picture of a spec, for no order. Raises Refused, BadOutput, and whatever the device does."""
+        row = _Row(spec, spec.seed, self._read(spec))
+        picture = self._develop(spec, self._denoise([row], lambda *_: None))
+        self._settle()
+        return picture
 
     def draw(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Image.Image]]:
-        for order in orders:
-            try:
-                for picture in self._draw(order):
-                    yield order, picture
-            except Stopped:
-                continue
-            except RuntimeError as error:  # what torch throws for everything
-                if self._lost():
-                    raise DeviceLost(str(error).partition("\n")[0]) from error
-                order.fail(error)
-            except Exception as error:  # whatever it is, the next order is another one
-                order.fail(error)
+        try:
+            yield from self._draw(orders)
+        except RuntimeError as error:  # what torch throws for everything
+            if self._lost():
+                raise DeviceLost(str(error).partition("\n")[0]) from error
+            raise
+        finally:
+            self._settle()
 
-    def _draw(self, order: Order) -> list[Image.Image]:
-        spec, batch = order.job.spec, self._model.batch_cap
-        images: list[Image.Image] = []
-        order.stage("denoising")
-        done, spared = 0, False
-        while len(images) < spec.n:
-            indices = range(len(images), min(len(images) + batch, spec.n))
+    def _draw(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Image.Image]]:
+        rows: list[_Piece] = [(order, row) for order in orders for row in self._rows(order.job.spec)]
+        cap, spared, done = self._cap(orders), False, dict.fromkeys(orders, 0)
+        while rows := [(order, row) for order, row in rows if order.live]:
+            batch = self._together(rows)[:cap]
             try:
-                steps = done + spec.steps * math.ceil((spec.n - len(images)) / batch)
-                latents = self._denoise(order, indices, done, steps)
-                done += spec.steps
-                began = time.monotonic()
-                order.stage("decoding")
-                images += self._decode(latents, order)
-                order.decode_ms += round((time.monotonic() - began) * 1000)
+                latents = self._denoise_orders(batch, rows, cap, done)
+                for place, (order, row) in enumerate(batch):
+                    if picture := self._finish(order, row, latents[place : place + 1]):
+                        order.batch = max(order.batch, len(batch))
+                        yield order, picture
+                    rows.remove((order, row))
+            except Stopped:
+                pass
             except (torch.OutOfMemoryError, StruckOutOfMemory) as error:
                 if spared:
-                    raise OutOfMemory(
-                        f"{spec.width} x {spec.height} pixels do not fit into memory. Ask for a smaller image."
-                    ) from error
-                spared, batch = True, max(1, batch // 2)
+                    _give_up(batch, error)
+                spared, cap = True, max(1, cap // 2)
             else:
                 continue
             # Not before the error is forgotten: its frames hold what the failed try had in memory.
-            self._make_room()
-        return images
+            pipeline.rest(self._device)
 
-    def _dtype(self) -> torch.dtype:
-        return torch.float32 if self._device == "cpu" else getattr(torch, self._model.dtype)
+    def _rows(self, spec: Spec) -> list[_Row]:
+        text = self._read(spec)
+        return [_Row(spec, spec.seed + index, text) for index in range(spec.n)]
 
-    def _denoise(self, order: Order, indices: range, done: int, steps: int) -> torch.Tensor:
-        spec, pipeline = order.job.spec, self._pipeline
-        # A scheduler of this call's own: nothing of it stays behind, and the weights are not touched.
-        pipeline.scheduler = self._scheduler(spec.scheduler)
+    def _read(self, spec: Spec) -> dict[str, torch.Tensor]:
+        """The prompt, and the negative one where guidance uses it, as the network reads them."""
+        how: dict[str, Any] = {}
+        if self._traits.guidance == "classifier_free":
+            how |= {
+                "do_classifier_free_guidance": spec.guidance_scale > 1,
+                "negative_prompt": spec.negative_prompt or None,
+            }
+        match self._model.pipeline:
+            case "StableDiffusion3Pipeline":
+                how |= {"prompt_2": None, "prompt_3": None}  # the same for every encoder
+            case "FluxPipeline" if not self._pipeline.transformer.config.guidance_embeds:
+                how |= {"max_sequence_length": 256}  # the most that the distilled one has seen
+        with torch.no_grad():
+            texts = self._pipeline.encode_prompt(
+                prompt=spec.prompt, device=self._pipeline._execution_device, num_images_per_prompt=1, **how
+            )
+        names = _TEXT[self._model.pipeline or ""]
+        return {name: text for name, text in zip(names, texts, strict=False) if text is not None}
 
-        def after_step(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            order.step(done + step + 1, steps, lambda: self._preview(tensors["latents"][:1], order))
-            if not order.live:
+    def _together(self, rows: list[_Piece]) -> list[_Piece]:
+        """Those that can run as one batch with the first."""
+
+        def kind(row: _Row) -> object:
+            scale = row.spec.guidance_scale
+            return scale > 1 if self._has_guidance_by_row else scale
+
+        return [(order, row) for order, row in rows if kind(row) == kind(rows[0][1])]
+
+    @property
+    def _has_guidance_by_row(self) -> bool:
+        # A UNet that is told the scale (LCM) takes one for all.
+        return self._traits.rows and pipeline.denoiser(self._pipeline).config.get("time_cond_proj_dim") is None
+
+    def _cap(self, orders: Sequence[Order]) -> int:
+        """Rows in one batch, at most."""
+        spec = orders[0].job.spec
+        if any(order.job.spec.batch == 1 for order in orders):
+            return 1
+        return min(self._model.batch_cap, self._caps.get(f"{spec.width}x{spec.height}", self._model.batch_cap))
+
+    def _denoise_orders(
+        self, batch: list[_Piece], rows: list[_Piece], cap: int, done: dict[Order, int]
+    ) -> torch.Tensor:
+        """Latents of the batch; progress and previews go to its orders. Raises Stopped when none of them is live any more."""
+        first = {order: place for place, (order, _) in reversed(list(enumerate(batch)))}
+        spec = batch[0][1].spec
+        all_steps = {order: _steps(order, rows, cap, done[order]) for order in first}
+        for order in first:
+            order.stage("denoising")
+
+        def after_step(step: int, latents: torch.Tensor) -> None:
+            live = [order for order in first if order.live]
+            if not live:
                 raise Stopped
+            for order in live if step > reached[-1] else ():
+                preview = partial(self._preview, spec, latents[first[order] : first[order] + 1])
+                try:
+                    order.step(done[order] + step, all_steps[order], preview)
+                except StruckError as error:
+                    order.fail(error)
+            reached.append(step)
+
+        reached = [0]
+        latents = self._denoise([row for _, row in batch], after_step)
+        for order in first:
+            done[order] += spec.steps
+            order.stage("decoding")
+        return latents
+
+    def _denoise(self, rows: Sequence[_Row], after_step: Callable[[int, torch.Tensor], None]) -> torch.Tensor:
+        """Latents of rows of one size, number of steps and scheduler. after_step: told how many are done."""
+        spec, own = rows[0].spec, self._pipeline.scheduler
+
+        def told(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            # A sampler of second order calls the network twice a step.
+            after_step((index + 1) * spec.steps // self._pipeline.num_timesteps, tensors["latents"])
             return tensors
 
-        # A generator on the CPU gives the same noise whatever computes the rest.
-        generators = [torch.Generator().manual_seed(spec.seed + index) for index in indices]
-        result = pipeline(
-            prompt=spec.prompt, negative_prompt=spec.negative_prompt, width=spec.width, height=spec.height,
-            num_inference_steps=spec.steps, guidance_scale=spec.guidance_scale, num_images_per_prompt=len(indices),
-            generator=generators, output_type="latent", callback_on_step_end=after_step,
-            callback_on_step_end_tensor_inputs=["latents"],
-        )  # fmt: skip
+        scheduler = self._schedulers.new(self._sampler(spec.scheduler), [row.seed for row in rows])
+        self._pipeline.scheduler = scheduler
+        try:
+            result = self._pipeline(
+                width=spec.width, height=spec.height, num_inference_steps=spec.steps, guidance_scale=_guidance(rows),
+                # A generator on the CPU gives the same noise whatever computes the rest.
+                generator=[torch.Generator().manual_seed(row.seed) for row in rows],
+                output_type="latent", callback_on_step_end=told, callback_on_step_end_tensor_inputs=["latents"],
+                **{name: torch.cat([row.text[name] for row in rows]) for name in rows[0].text},
+            )  # fmt: skip
+        finally:
+            self._pipeline.scheduler = own
         latents: torch.Tensor = result.images
         return latents
 
-    def _decode(self, latents: torch.Tensor, order: Order) -> list[Image.Image]:
-        """Latents to pictures. What comes out broken is tried once more with the decoder in full precision."""
+    def _sampler(self, name: str) -> Sampler:
+        if name not in self._model.samplers:
+            raise Refused(
+                f"{self._model.id} cannot use the scheduler {name}. Choose from {', '.join(self._model.samplers)}."
+            )
+        return self._model.samplers[name]
+
+    def _finish(self, order: Order, row: _Row, latents: torch.Tensor) -> Image.Image | None:
+        """The order's next picture; None where nobody waits for it, or it came out broken and the order has failed."""
+        if not order.live:
+            return None
+        began = time.monotonic()
+        try:
+            return self._develop(row.spec, latents, order.fault.spoils)
+        except BadOutput as error:
+            order.fail(error)
+            return None
+        finally:
+            order.decode_ms += round((time.monotonic() - began) * 1000)
+
+    def _develop(self, spec: Spec, latents: torch.Tensor, spoils: Callable[[], str] = str) -> Image.Image:
+        """One row's latents to its picture. What comes out broken is tried once more with the decoder in full precision."""
         trouble = ""
-        for dtype in (self._dtype(), torch.float32):
-            pixels = _spoil(_pixels(self._pipeline, latents, order.job.spec, dtype), order.fault.spoils())
+        for dtype in (self._pipeline.vae.dtype, torch.float32):
+            pixels = _spoil(self._pixels(spec, latents, dtype), spoils())
             if not (trouble := _trouble(pixels)):
-                array = (pixels.clamp(0, 1).permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
-                return [Image.fromarray(picture) for picture in array]
+                array = (pixels[0].clamp(0, 1).permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+                return Image.fromarray(array)
+            if self._model.speed.offload == "sequential":
+                break  # its weights are elsewhere, and come in their own precision
         raise BadOutput(f"The picture came out {trouble}. Try another seed, less guidance or other steps.")
 
-    def _preview(self, latents: torch.Tensor, order: Order) -> bytes:
+    @torch.no_grad()
+    def _pixels(self, spec: Spec, latents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Latents of one row through the decoder: 1 x 3 x height x width, 0 to 1 and a little beyond."""
+        vae = self._pipeline.vae
+        if latents.ndim == 3:  # FLUX: 2 x 2 places in one token
+            latents = self._pipeline._unpack_latents(latents, spec.height, spec.width, self._pipeline.vae_scale_factor)
+        before = vae.dtype
+        try:
+            if dtype != before:
+                vae.to(dtype)
+            scaled = latents.to(dtype) / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0)
+            pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
+        finally:
+            if dtype != before:
+                vae.to(before)
+        return pixels
+
+    def _preview(self, spec: Spec, latents: torch.Tensor) -> bytes:
         """A small JPEG, only where the model's own decoder is tiny: a full one costs as much as a step."""
         if not isinstance(self._pipeline.vae, AutoencoderTiny):
             return b""
-        pixels = _pixels(self._pipeline, latents, order.job.spec, self._dtype()).nan_to_num().clamp(0, 1)
+        pixels = self._pixels(spec, latents, self._pipeline.vae.dtype).nan_to_num().clamp(0, 1)
         picture = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy())
         picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=75)
         return out.getvalue()
+
+    def _settle(self) -> None:
+        """With speed.offload: model, the weights that drawing has left on the GPU go back."""
+        self._pipeline.maybe_free_model_hooks()
 
     def _lost(self) -> bool:
         """Whether the last error stays: after one such as a failed assertion on the device, every later call fails too."""
@@ -186,40 +339,36 @@ class TextToImage:
             return True
         return False
 
-    def _scheduler(self, name: str) -> Any:
-        if name not in self._model.schedulers or name not in SCHEDULERS:
-            raise Refused(
-                f"{self._model.id} cannot use the scheduler {name}. Choose from {', '.join(self._model.schedulers)}."
-            )
-        return SCHEDULERS[name].from_config(self._pipeline.scheduler.config, **self._model.schedulers[name])
 
-    def _make_room(self) -> None:
-        gc.collect()
-        if self._device == "cuda":
-            torch.cuda.empty_cache()
+def _guidance(rows: Sequence[_Row]) -> float:
+    scales = [row.spec.guidance_scale for row in rows]
+    return scales[0] if len(set(scales)) == 1 else _Guidance(scales)
 
 
-@torch.inference_mode()
-def _pixels(pipeline: Any, latents: torch.Tensor, spec: Spec, dtype: torch.dtype) -> torch.Tensor:
-    """Latents through the decoder: batch x 3 x height x width, 0 to 1 and a little beyond."""
-    vae = pipeline.vae
-    if hasattr(pipeline, "_unpack_latents"):
-        latents = pipeline._unpack_latents(latents, spec.height, spec.width, pipeline.vae_scale_factor)
-    before = vae.dtype
-    try:
-        vae.to(dtype)
-        scaled = latents.to(dtype) / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0)
-        pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
-    finally:
-        vae.to(before)
-    return pixels
+def _steps(order: Order, rows: list[_Piece], cap: int, done: int) -> int:
+    """How many steps the order takes in all: those done, and one round for each batch that will have rows of it."""
+    batches = {place // cap for place, (owner, _) in enumerate(rows) if owner is order}
+    return done + order.job.spec.steps * len(batches)
+
+
+def _give_up(batch: list[_Piece], error: Exception) -> None:
+    spec = batch[0][1].spec
+    what = (
+        f"{spec.width} x {spec.height} pixels do"
+        if len(batch) == 1
+        else f"{len(batch)} pictures of {spec.width} x {spec.height} pixels do"
+    )
+    for order, _ in batch:
+        trouble = OutOfMemory(f"{what} not fit into memory. Ask for a smaller image, or fewer.")
+        trouble.__cause__ = error
+        order.fail(trouble)
 
 
 def _trouble(pixels: torch.Tensor) -> str:
-    """Why this is no picture; empty when every one in the batch is."""
+    """Why this is no picture; empty when it is one."""
     if not torch.isfinite(pixels).all():
         return "not a number"
-    if (pixels.amax(dim=(1, 2, 3)) <= _BLACK).any():
+    if pixels.max() <= _BLACK:
         return "black"
     return ""
 
