@@ -28,7 +28,7 @@ type card struct {
 	Left             *line
 	LeftTone         string
 	Right, RightWide string // the second where there is room for more
-	Words            string
+	Words            string // the beginning, where they are many
 	Wordless         bool
 
 	CanCancel, CanVary, CanReuse, CanPick, CanDelete, CanClear bool
@@ -49,12 +49,15 @@ type bar struct {
 	Label      string
 }
 
+// briefly is how many characters of the words a card, a title and a screen reader get.
+const briefly = 200
+
 // enlarge is how much a picture may grow on the page.
 const enlarge = 3
 
 // newCard shows j. It asks nobody: all that it says is in the job and the catalogue.
 func newCard(j job.Job, models catalogue) card {
-	c := card{ID: j.ID, Words: wordsOf(j), Left: &line{}}
+	c := card{ID: j.ID, Words: beginning(wordsOf(j), briefly), Left: &line{}}
 	if c.Words == "" {
 		c.Words, c.Wordless = "Words and settings follow", true
 	}

@@ -13,7 +13,7 @@ func (s *Studio) askDelete(w http.ResponseWriter, r *http.Request, owner string)
 	if err != nil {
 		return err
 	}
-	words := wordsOf(j)
+	words := beginning(wordsOf(j), briefly)
 	if words == "" {
 		words = short(j.ID)
 	}

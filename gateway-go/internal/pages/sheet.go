@@ -16,6 +16,7 @@ import (
 type sheet struct {
 	layout
 	Card     card
+	AllWords string // where the card holds only their beginning
 	Taken    *line
 	About    string
 	Saves    []picture // one by one, when there are several
@@ -48,7 +49,7 @@ func (s *Studio) job(w http.ResponseWriter, r *http.Request, owner string) error
 	if err != nil {
 		return err
 	}
-	view.layout = s.layout(r.Context(), view.Card.Words+" · Darkroom", "")
+	view.layout = s.layout(r.Context(), beginning(view.Card.Words, 60)+" · Darkroom", "")
 	if view.Card.Poll != "" {
 		view.Refresh = 2
 	}
@@ -88,6 +89,9 @@ func (s *Studio) newSheet(r *http.Request, owner string) (sheet, error) {
 		return sheet{}, err
 	}
 	view := sheet{Card: newCard(j, models), Taken: sayAt("Asked %t", "full", j.CreatedAt), Warnings: j.Warnings}
+	if words := wordsOf(j); words != "" && words != view.Card.Words {
+		view.AllWords = words
+	}
 	for i := range view.Card.Pictures {
 		view.Card.Pictures[i].Href = view.Card.Pictures[i].Src // here a picture opens itself
 	}
@@ -158,7 +162,7 @@ func settingsOf(j job.Job, models catalogue) []setting {
 		rows = append(rows, setting{Name: "Look", Text: name})
 	}
 	if spec.Prompt != wordsOf(j) {
-		rows = append(rows, setting{Name: "Prompt", Text: spec.Prompt})
+		rows = append(rows, setting{Name: "Prompt", Text: beginning(spec.Prompt, 1000)})
 	}
 	if spec.NegativePrompt != "" {
 		rows = append(rows, setting{Name: "Kept out", Text: spec.NegativePrompt})

@@ -124,6 +124,22 @@ func kilobytes(n int64) string {
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
+// beginning cuts a text to so many characters, at a space where one is near.
+func beginning(text string, characters int) string {
+	r := []rune(text)
+	if len(r) <= characters {
+		return text
+	}
+	r = r[:characters]
+	for i := len(r) - 1; i > characters-20; i-- {
+		if unicode.IsSpace(r[i]) {
+			r = r[:i]
+			break
+		}
+	}
+	return strings.TrimSpace(string(r)) + "…"
+}
+
 func capital(s string) string {
 	r := []rune(s)
 	if len(r) > 0 {
