@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -19,6 +20,8 @@ import (
 type assets struct {
 	urls  map[string]string // darkroom.css -> /static/darkroom.3f2a1b9c.css
 	files map[string]asset  // darkroom.3f2a1b9c.css -> its bytes
+
+	samples []string // the words of the pictures in samples.webp, after those of the looks
 }
 
 type asset struct {
@@ -43,6 +46,13 @@ func loadAssets() (*assets, error) {
 		}
 	}
 
+	words, err := fs.ReadFile(web.Static, "static/samples.json")
+	if err != nil {
+		return nil, fmt.Errorf("static file: %w", err)
+	}
+	if err := json.Unmarshal(words, &a.samples); err != nil {
+		return nil, fmt.Errorf("samples.json: %w", err)
+	}
 	script, err := fs.ReadFile(web.Vendor, "vendor/htmx/htmx.min.js")
 	if err != nil {
 		return nil, fmt.Errorf("static file: %w", err)

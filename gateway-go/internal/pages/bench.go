@@ -23,7 +23,9 @@ type bench struct {
 	FineSummary string
 	Unfolded    bool
 	Ready, Kept string
-	knows       string
+	KeepsOut    bool // the model reads what is to be kept out
+	Guided      bool // guidance can be chosen
+	model       job.Model
 }
 
 type fieldError struct {
@@ -57,7 +59,8 @@ var fields = []string{"words", "look", "shape", "n", "keep_out", "model", "steps
 
 func newBench(f form, models catalogue, limits job.Limits, wrong problems, told *notice) bench {
 	model := models.find(f.Model)
-	b := bench{form: f, Notice: told, Errors: map[string]*fieldError{}, Kept: "Kept for " + days(limits.Retention), knows: model.Description}
+	b := bench{form: f, Notice: told, Errors: map[string]*fieldError{}, Kept: "Kept for " + days(limits.Retention), model: model}
+	b.KeepsOut, b.Guided = model.NegativePrompt, model.Guidance.Min < model.Guidance.Max
 	if b.Key == "" {
 		b.Key = newKey()
 	}
@@ -126,7 +129,7 @@ func (b *bench) choices(model job.Model) {
 		b.Counts = append(b.Counts, count{n, true})
 	}
 	for _, id := range model.Schedulers {
-		b.Schedulers = append(b.Schedulers, option{id, schedulerName(id), id == b.Scheduler})
+		b.Schedulers = append(b.Schedulers, option{id, schedulerName(model, id), id == b.Scheduler})
 	}
 	n, _ := strconv.Atoi(b.N)
 	b.Summary = strings.Join(append(summary, plural(max(n, 1), "picture", "pictures")), " · ")
@@ -147,18 +150,11 @@ func newShape(size job.Size) shape {
 	return shape{Value: shapeValue(size.Width, size.Height), Name: size.Name, X: (boxW - w) / 2, Y: (boxH - h) / 2, W: w, H: h}
 }
 
-func schedulerName(id string) string {
-	switch id {
-	case "ddim":
-		return "DDIM"
-	case "dpmpp_2m":
-		return "DPM++ 2M"
-	case "euler":
-		return "Euler"
-	case "unipc":
-		return "UniPC"
+func schedulerName(m job.Model, id string) string {
+	if name := m.SchedulerNames[id]; name != "" {
+		return name
 	}
-	return capital(id)
+	return id // of a model that is no longer offered
 }
 
 // changeModel answers the bench with another model's choices; what was typed is kept.
@@ -184,7 +180,11 @@ func missingModel(f form, models catalogue) problems {
 	if f.Model == "" || models.draws().has(f.Model) {
 		return nil
 	}
-	return problems{"model": fmt.Sprintf("%s is no longer offered. %s is chosen instead.", f.Model, models.find("").Name)}
+	instead := models.find("").Name + " is chosen instead."
+	if models.has(f.Model) {
+		return problems{"model": models.name(f.Model) + " begins with a picture: its card offers it. " + instead}
+	}
+	return problems{"model": f.Model + " is no longer offered. " + instead}
 }
 
 func postedForm(r *http.Request) (form, error) {

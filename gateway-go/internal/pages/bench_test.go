@@ -27,6 +27,52 @@ func TestTheBenchOffersWhatTheCatalogueHas(t *testing.T) {
 	}
 }
 
+func TestTheBenchSpeaksOfAModelAsItsCatalogueEntryDoes(t *testing.T) {
+	page := get(t, serve(t, &shownDesk{}).URL+"/")
+	if got := squeeze(page.Find("#scheduler").Text()); got != "DDIM DPM++ 2M" && got != "DDIMDPM++ 2M" {
+		t.Errorf("schedulers read %q", got)
+	}
+	if got := page.Find("#model option").Length(); got != len(sampleModels)-1 {
+		t.Errorf("%d models are offered: one that begins with a picture must not be", got)
+	}
+	words := page.Find(".samples a")
+	if words.Length() != len(sampleWords) || words.First().AttrOr("href", "") != "/?mode=prompt&words=a%20glossy%20red%20mug%20on%20a%20white%20background" {
+		t.Errorf("%d examples, the first leads to %q", words.Length(), words.First().AttrOr("href", ""))
+	}
+	if words.Last().Find(".sample").Length() != 0 {
+		t.Error("a picture stands beside words that it was not drawn from")
+	}
+	_, plain := post(t, serve(t, &shownDesk{}).URL+"/bench", url.Values{"words": {"a mug"}, "model": {"lonely"}, "keep_out": {"people"}}, true)
+	if plain.Find("#keep-out, #guidance").Length() != 0 || plain.Find("[type=hidden][name=keep_out]").AttrOr("value", "") != "people" {
+		t.Error("fields are shown that the model does not read, or what they held is lost")
+	}
+}
+
+func TestAFinishedPictureCanBeEnlargedWhereAModelDoesThat(t *testing.T) {
+	one, four := pictureJob("one", "a red mug", 1), pictureJob("four", "a vase", 4)
+	large := pictureJob("large", "a chair", 1)
+	large.Effective.Width, large.Effective.Height = 768, 768
+	desk := &shownDesk{jobs: []job.Job{one, four, large}}
+	server := serve(t, desk)
+	for _, offer := range []struct {
+		j          job.Job
+		card, page int
+	}{{one, 1, 1}, {four, 0, 4}, {large, 0, 0}} {
+		card, page := get(t, server.URL+"/jobs/"+offer.j.ID+"/card"), get(t, server.URL+"/jobs/"+offer.j.ID)
+		if a, b := card.Find("form[action$='/enlarge']").Length(), page.Find("form[action$='/enlarge']").Length(); a != offer.card || b != offer.page {
+			t.Errorf("%s: offered %d times on the card, %d on its page", offer.j.ID[:5], a, b)
+		}
+	}
+	post(t, server.URL+"/jobs/"+four.ID+"/enlarge", url.Values{"model": {"sd-x4-upscaler"}, "index": {"2"}}, false)
+	asked := desk.asked[0]
+	if *asked.Model != "sd-x4-upscaler" || *asked.Image != (job.Source{Job: four.ID, Index: 2}) || *asked.Prompt != four.Effective.Prompt || asked.Product != nil || asked.Width != nil {
+		t.Errorf("asked for %v", asked.Input())
+	}
+	if answer, _ := post(t, server.URL+"/jobs/"+four.ID+"/enlarge", url.Values{"index": {"x"}}, false); answer.StatusCode != http.StatusBadRequest || len(desk.asked) != 1 {
+		t.Errorf("no picture: %d", answer.StatusCode)
+	}
+}
+
 func TestAnErrorStandsAtItsFieldAndKeepsWhatWasTyped(t *testing.T) {
 	desk := &shownDesk{away: &job.Error{Code: job.InvalidRequest, Message: "bad", Fields: []job.FieldError{{Path: "/steps", Message: "out of range"}}}}
 	typed := url.Values{"words": {"a mug"}, "mode": {"product"}, "look": {"lifestyle"}, "shape": {"512x768"}, "n": {"2"}, "steps": {"900"}, "guidance": {"4.5"}, "scheduler": {"dpmpp_2m"}, "model": {"pocket-studio"}, "keep_out": {"people"}}

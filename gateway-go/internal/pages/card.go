@@ -35,14 +35,18 @@ type card struct {
 	Picked                                                     bool
 	Again                                                      string // the words of the button, "" for none
 	SaveURL                                                    string
+	Enlarge                                                    *enlargement
 }
 
 type picture struct {
 	Src, Href, Alt string
 	Width, Height  int // as shown: three times the picture's own pixels at most
-	Number         int
+	Index, Number  int // from 0 and from 1
 	Seed           int64
 }
+
+// enlargement is a model that draws a finished picture again, larger.
+type enlargement struct{ Model, Label string }
 
 type bar struct {
 	Value, Max int
@@ -222,6 +226,10 @@ func (c *card) succeeded(j job.Job, models catalogue) {
 	if len(c.Pictures) == 1 {
 		c.SaveURL = c.Pictures[0].Src
 	}
+	if j.Effective != nil {
+		c.Enlarge = models.enlarge(j.Effective.Width, j.Effective.Height)
+		c.CanReuse = j.Effective.Image == nil // the bench draws from words alone
+	}
 	c.done(j)
 	if total := j.Metrics.TotalMS; total != nil {
 		c.Left.After += " · " + seconds(*total)
@@ -307,7 +315,7 @@ func picturesOf(j job.Job, words string) []picture {
 			alt = fmt.Sprintf("%s, picture %d of %d", words, i+1, len(j.Outputs))
 		}
 		pictures = append(pictures, picture{
-			Src: output.URL, Alt: alt, Number: i + 1, Seed: output.Seed,
+			Src: output.URL, Alt: alt, Index: output.Index, Number: i + 1, Seed: output.Seed,
 			Width: enlarge * output.Width, Height: enlarge * output.Height,
 		})
 	}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"slices"
 
 	"darkroom/gateway/internal/job"
@@ -25,7 +26,24 @@ func (c catalogue) find(id string) job.Model {
 
 // draws answers the models that the bench offers: those that need nothing but words.
 func (c catalogue) draws() catalogue {
-	return slices.DeleteFunc(slices.Clone(c), func(m job.Model) bool { return m.Task == "upscale" })
+	return slices.DeleteFunc(slices.Clone(c), func(m job.Model) bool { return m.Scale != nil })
+}
+
+// enlarge answers the first model that can enlarge a picture of this size in pixels, nil when there is none.
+func (c catalogue) enlarge(width, height int) *enlargement {
+	for _, m := range c {
+		if m.Scale == nil {
+			continue
+		}
+		fits := func(side int) bool {
+			side *= *m.Scale
+			return side >= m.Sizes.Min && side <= m.Sizes.Max && side%m.Sizes.MultipleOf == 0
+		}
+		if fits(width) && fits(height) {
+			return &enlargement{m.ID, fmt.Sprintf("Upscale ×%d", *m.Scale)}
+		}
+	}
+	return nil
 }
 
 // has reports whether a model is offered.

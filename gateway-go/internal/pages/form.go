@@ -100,7 +100,7 @@ func (f form) request(m job.Model) (job.Request, problems) {
 			request.Preset = &f.Look
 		}
 	}
-	if keepOut := strings.TrimSpace(f.KeepOut); keepOut != "" {
+	if keepOut := strings.TrimSpace(f.KeepOut); keepOut != "" && m.NegativePrompt {
 		request.NegativePrompt = &keepOut
 	}
 	if f.Shape != "" {

@@ -59,6 +59,7 @@ func (s *Studio) Register(mux *http.ServeMux) error {
 	mux.Handle("POST /jobs/{id}/cancel", s.act(s.cancel))
 	mux.Handle("POST /jobs/{id}/again", s.act(s.again))
 	mux.Handle("POST /jobs/{id}/vary", s.act(s.vary))
+	mux.Handle("POST /jobs/{id}/enlarge", s.act(s.enlarge))
 	mux.Handle("GET /jobs/{id}/delete", s.page(s.askDelete))
 	mux.Handle("POST /jobs/{id}/delete", s.act(s.remove))
 	mux.Handle("GET /compare", s.page(s.compare))

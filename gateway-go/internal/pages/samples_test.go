@@ -9,6 +9,8 @@ import (
 
 func ref[T any](value T) *T { return &value }
 
+var sampleWords = []string{"a glossy red mug on a white background", "a matte blue vase against a warm backdrop", "words that nobody drew"}
+
 var sampleModels = catalogue{
 	{
 		ID: "pocket-studio", Name: "Pocket Studio", Task: "text_to_image", Default: true, Workers: 2, Warm: 1, QueueLength: 1, SecondsPerJob: ref(1.3), SecondsWaiting: ref(0.4),
@@ -17,6 +19,7 @@ var sampleModels = catalogue{
 			{Name: "Square", Width: 512, Height: 512}, {Name: "Portrait", Width: 512, Height: 768}, {Name: "Landscape", Width: 768, Height: 512},
 		}},
 		Steps: job.Range[int]{Min: 1, Max: 50}, Guidance: job.Range[float64]{Min: 1, Max: 15}, Schedulers: []string{"ddim", "dpmpp_2m"},
+		SchedulerNames: map[string]string{"ddim": "DDIM", "dpmpp_2m": "DPM++ 2M"}, NegativePrompt: true, Examples: sampleWords,
 		Formats: []string{"png"}, MaxN: 4,
 		Presets: []job.Preset{
 			{ID: "studio", Name: "Studio", Template: "a studio photo of {product}"}, {ID: "lifestyle", Name: "Lifestyle", Template: "{product} in use"},
@@ -26,9 +29,10 @@ var sampleModels = catalogue{
 	},
 	{
 		ID: "sdxl", Name: "SDXL", Task: "text_to_image", QueueLength: 2, Workers: 1, Sizes: job.Sizes{Offered: []job.Size{{Name: "Square", Width: 1024, Height: 1024}}},
-		Steps: job.Range[int]{Min: 1, Max: 60}, Guidance: job.Range[float64]{Min: 1, Max: 12}, Schedulers: []string{"euler"}, MaxN: 2,
+		Steps: job.Range[int]{Min: 1, Max: 60}, Guidance: job.Range[float64]{Min: 1, Max: 12}, Schedulers: []string{"euler"}, SchedulerNames: map[string]string{"euler": "Euler"}, MaxN: 2,
 		Defaults: job.Defaults{Width: 1024, Height: 1024, Steps: 30, GuidanceScale: 6, Scheduler: "euler", N: 1},
 	},
+	{ID: "sd-x4-upscaler", Name: "Upscaler x4", Task: "upscale", Scale: ref(4), Workers: 1, Sizes: job.Sizes{Min: 256, Max: 2048, MultipleOf: 32}, MaxN: 1},
 	{ID: "lonely", Name: "Lonely", Defaults: job.Defaults{Width: 512, Height: 512, Steps: 4, N: 1}, MaxN: 1},
 }
 

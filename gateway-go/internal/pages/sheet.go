@@ -28,8 +28,8 @@ type sheet struct {
 }
 
 type setting struct {
-	Name, Text, Remark string
-	Mono               bool
+	Name, Text, Remark, Href string
+	Mono                     bool
 }
 
 type receipt struct {
@@ -147,9 +147,12 @@ func settingsOf(j job.Job, models catalogue) []setting {
 		return nil
 	}
 	spec, request := j.Effective, requestOf(j)
+	model := models.find(j.Model)
 	var rows []setting
+	if from := spec.Image; from != nil {
+		rows = append(rows, setting{Name: "Enlarged from", Text: fmt.Sprintf("picture %d of %s", from.Index+1, short(from.Job)), Href: "/jobs/" + from.Job})
+	}
 	if request.Product != nil {
-		model := models.find(j.Model)
 		name := model.Defaults.Preset
 		if request.Preset != nil {
 			name = *request.Preset
@@ -179,7 +182,7 @@ func settingsOf(j job.Job, models catalogue) []setting {
 		setting{Name: "Size", Text: fmt.Sprintf("%d × %d", spec.Width, spec.Height)},
 		setting{Name: "Steps", Text: strconv.Itoa(spec.Steps)},
 		setting{Name: "Guidance", Text: decimal(spec.GuidanceScale)},
-		setting{Name: "Scheduler", Text: schedulerName(spec.Scheduler)},
+		setting{Name: "Scheduler", Text: schedulerName(model, spec.Scheduler)},
 		seed)
 }
 

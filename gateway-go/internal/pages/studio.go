@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"slices"
 
 	"darkroom/gateway/internal/job"
 )
@@ -25,15 +26,21 @@ type studioView struct {
 	PickedElsewhere string // the id of a picture to compare that is not among the cards
 }
 
-// sample is a picture that the default model drew from these words.
+// sample is an example of the model's, with the picture it drew of it where the page has one.
 type sample struct {
 	Words string
-	Cell  int
+	Cell  int // of samples.webp, 0 for none
 }
 
-var samples = []sample{
-	{"a green glass bottle", 1}, {"a glossy blue vase, warm backdrop", 2}, {"a white mug on black", 3},
-	{"a pink table lamp", 4}, {"an orange chair, warm backdrop", 5}, {"an orange doughnut on white", 6},
+// mostSamples is two rows of three.
+const mostSamples = 6
+
+func (s *Studio) samples(m job.Model) []sample {
+	var shown []sample
+	for _, words := range m.Examples[:min(len(m.Examples), mostSamples)] {
+		shown = append(shown, sample{words, 1 + slices.Index(s.assets.samples, words)})
+	}
+	return shown
 }
 
 func (s *Studio) studio(w http.ResponseWriter, r *http.Request, owner string) error {
@@ -62,7 +69,7 @@ func (s *Studio) studio(w http.ResponseWriter, r *http.Request, owner string) er
 
 // showStudio renders the whole page round a bench: fresh, or with what was wrong.
 func (s *Studio) showStudio(w http.ResponseWriter, r *http.Request, owner string, status int, b bench) error {
-	view := studioView{layout: s.layout(r.Context(), "Darkroom", "studio"), Bench: b, KeptFor: days(s.Desk.Limits().Retention), Samples: samples, Knows: b.knows}
+	view := studioView{layout: s.layout(r.Context(), "Darkroom", "studio"), Bench: b, KeptFor: days(s.Desk.Limits().Retention), Samples: s.samples(b.model), Knows: b.model.Description}
 	cursor := r.URL.Query().Get("cursor")
 	models, err := s.Desk.Models(r.Context())
 	if err != nil {

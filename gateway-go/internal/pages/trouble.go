@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"path"
+	"slices"
 	"time"
 
 	"darkroom/gateway/internal/job"
@@ -82,7 +83,7 @@ func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err err
 	blame(w, err)
 	refused, id := refusal(err), r.PathValue("id")
 	told := notice{Title: "Darkroom can’t be reached.", Text: "What you see is kept, and pictures already in line go on. Next try in " + retryIn(refused.RetryAfter) + "."}
-	if path.Base(r.URL.Path) == "again" || path.Base(r.URL.Path) == "vary" {
+	if slices.Contains([]string{"again", "vary", "enlarge"}, path.Base(r.URL.Path)) {
 		told = *newNotice(refused)
 	}
 	name, view := "trouble-fragment", any(struct {
