@@ -9,20 +9,21 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import structlog
 
-from darkroom_worker import ends, metrics
+from darkroom_worker import ends, metrics, source
 from darkroom_worker import ledger as answers
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.ends import OVERDUE, History
-from darkroom_worker.engine import Drawing, EngineDied, EngineStopped, Progress, Request, TaskFailed
+from darkroom_worker.engine import Drawing, EngineDied, Progress, Request, TaskFailed
 from darkroom_worker.ledger import LedgerAway
 from darkroom_worker.messages import Failure, Image, Job, Timings
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.pool import Barred
+from darkroom_worker.sitting import FailedTogether, Sitting
 from darkroom_worker.store import StoreAway
 from darkroom_worker.workshop import Workshop
 
@@ -32,6 +33,7 @@ RETRY_MS = (5_000, 30_000, 120_000)
 DEATH_RETRY_MS = (0, 5_000, 30_000)
 DEFER_LEASE_MS = 15_000
 ENGINE_DIED = "engine_died"  # the reason code that makes an exhausted job poison
+LOADING = ("checking", "warming_up")  # stages of a load, which the ledger knows as one
 POISON = "This job ended the engine at every attempt. {} Change the request: the same one would do it again."
 
 log = structlog.get_logger()
@@ -49,14 +51,21 @@ class Halt(enum.Enum):
 
 
 class Attempt:
-    """One try at one message. `progress.drawn` is set when the engine is free for the next."""
+    """One try at one message, first among the others of its sitting. `progress.drawn` is set when the engine is free for the next.
 
-    def __init__(self, workshop: Workshop, job: Job, published_at: int) -> None:
+    arrived: when the message came (s, monotonic).
+    """
+
+    def __init__(
+        self, workshop: Workshop, job: Job, published_at: int, arrived: float, sitting: Sitting | None = None
+    ) -> None:
         self.job = job
         self.progress = Progress()
         self._draining = False
         self._shop = workshop
         self._published_at = published_at
+        self._begin_until = arrived + workshop.patience
+        self._sitting = sitting  # left, or drawn in, by the end of the first claim's work: after that it is drawn alone
         self._halt: asyncio.Future[Halt] = asyncio.get_running_loop().create_future()
         self._claim = answers.Run(0, 0, 0)
         self._claimed_at = 0.0
@@ -71,7 +80,11 @@ class Attempt:
         """Works until the message's fate is clear."""
         try:
             while True:
-                outcome = await self._once()
+                try:
+                    outcome = await self._once()
+                finally:
+                    if sitting := self._take_sitting():
+                        sitting.leave()
                 if outcome is not None:
                     return outcome
         finally:
@@ -79,10 +92,13 @@ class Attempt:
 
     async def _once(self) -> Outcome | None:
         """One claim and what follows from it; None to claim again."""
-        if self._draining or not await self._shop.pool.usable(self.job.model):
-            return Requeue()
         shop, job = self._shop, self.job
-        claim = await self._shop.insist(lambda: shop.ledger.claim(job.id, job.model, shop.name, self._published_at))
+        self._halt = asyncio.get_running_loop().create_future()
+        if self._draining or await self._until_halt(shop.pool.usable(job.model)) is not True:
+            return Requeue()
+        if time.monotonic() > self._begin_until:
+            return Requeue()
+        claim = await shop.insist(lambda: shop.ledger.claim(job.id, job.model, shop.name, self._published_at))
         match claim:
             case answers.Drop():
                 return Ack()
@@ -149,10 +165,7 @@ class Attempt:
 
     async def _work(self, claim: answers.Run) -> Outcome | None:
         self._claim, self._claimed_at = claim, time.monotonic()
-        self._halt = asyncio.get_running_loop().create_future()
-        if self._draining:
-            self._stop(Halt.DRAIN)
-        self.progress = Progress(drawn=self.progress.drawn)
+        self.progress = Progress()
         metrics.ATTEMPTS.labels(self.job.model).inc()
         self._log.info("claimed", attempt=claim.attempt, fence=claim.fence)
         beats = asyncio.create_task(self._beat_on())
@@ -163,12 +176,21 @@ class Attempt:
         try:
             return await self._draw_and_end()
         except StoreAway as error:
-            message = f"The pictures could not be stored ({error}). Try again later."
+            message = f"The store of pictures could not be reached ({error}). Try again later."
             return await self._give_up("storage_unavailable", message, RETRY_MS)
+        except source.SourceGone as error:
+            return await self._fail(Failure(code="refused", message=str(error), retryable=False))
+        except Barred as error:
+            self._log.warning("given back", why=str(error))
+            await self._release()
+            return Requeue()
+        except FailedTogether as error:
+            # Nobody pays for what another may have done: the attempt is given back, and the next is drawn alone.
+            self._log.warning("tried again alone", error=str(error))
+            await self._release()
+            return None
         except EngineDied as error:
             return await self._give_up(ENGINE_DIED, f"The engine died: {error}.", DEATH_RETRY_MS)
-        except Barred:
-            return await self._give_back()
         except TaskFailed as error:
             if error.transient:
                 return await self._give_up(error.code, error.message, RETRY_MS)
@@ -179,20 +201,18 @@ class Attempt:
 
     async def _draw_and_end(self) -> Outcome | None:
         if self._claim.attempt > 1:
-            found = await self._until_halt(
-                self._shop.persist(self._shop.store.read_verdict, self.job.id), stop_engine=False
-            )
+            found = await self._until_halt(self._shop.persist(self._shop.store.read_verdict, self.job.id))
             if isinstance(found, Halt):
                 return await self._leave(found)
             if found is not None:
                 await ends.settle(self._shop, self.job.id, found)
                 return Ack()
-        drawing = await self._until_halt(self._draw(), stop_engine=True)
+        drawing = await self._until_halt(self._draw())
         if isinstance(drawing, Halt):
             return await self._leave(drawing)
         began = time.monotonic()
         self.progress.stage = "uploading"
-        images = await self._until_halt(self._upload(drawing), stop_engine=False)
+        images = await self._until_halt(self._upload(drawing))
         if isinstance(images, Halt):
             return await self._leave(images)
         # From here on it ends, one way or the other: no halt is heard any more.
@@ -200,24 +220,30 @@ class Attempt:
         return Ack()
 
     async def _draw(self) -> Drawing:
-        request = Request(self.job.model_dump(), self._claim.attempt, self.progress)
-        (drawing,) = await self._shop.pool.draw([request])
-        return await drawing
+        """The first attempt among the others of its sitting; a later one alone: it may be the one that ends engines."""
+        image = await source.fetch(self._shop, self.job)
+        sitting = self._take_sitting() if self._claim.attempt == 1 else None
+        sitting = sitting or Sitting(self._shop.pool, 1)
+        return await sitting.draw(Request(self.job.model_dump(), self._claim.attempt, self.progress, image))
 
-    async def _until_halt(self, work: Awaitable[T], *, stop_engine: bool) -> T | Halt:
+    def _take_sitting(self) -> Sitting | None:
+        sitting, self._sitting = self._sitting, None
+        return sitting
+
+    async def _until_halt(self, work: Coroutine[Any, Any, T]) -> T | Halt:
         """The work's result, or why it must stop; then it has stopped. The first of the two counts."""
-        task: asyncio.Future[T] = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
+        task.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # it may end when nobody looks any more
         either: set[asyncio.Future[Any]] = {task, self._halt}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        halt = self._halt.result()
-        # A drain waits for no engine, which ends with its worker anyway: the job must go back while there is time.
-        if halt is Halt.DRAIN or not (stop_engine and self._shop.pool.cancel(self.job.id)):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, EngineStopped, EngineDied, TaskFailed, Barred, StoreAway):
-            await task
-        return halt
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+        finally:
+            await cancel(task)
+        return self._halt.result()
 
     async def _leave(self, halt: Halt) -> Outcome | None:
         self._log.info("stopped", why=halt.name.lower(), **self._where())
@@ -232,14 +258,15 @@ class Attempt:
                 message = f"It took longer than the {self._shop.limit:.0f} s that one attempt may take. Ask for less."
                 return await self._fail(Failure(code="engine_error", message=message, retryable=False, **self._where()))
             case Halt.DRAIN:
-                return await self._give_back()
+                # Once, whatever comes of it: there is no time to wait for a ledger that is away.
+                with contextlib.suppress(LedgerAway):
+                    await self._shop.ledger.release(self.job.id, self._claim.fence)
+                metrics.RELEASES.inc()
+                return Requeue()
 
-    async def _give_back(self) -> Outcome:
-        """Somebody else may have the job; no attempt is spent."""
-        with contextlib.suppress(LedgerAway):
-            await self._shop.ledger.release(self.job.id, self._claim.fence)
-        metrics.RELEASES.inc()
-        return Requeue()
+    async def _release(self) -> None:
+        """Gives the claim back, and the attempt with it; whatever the ledger answers, the next claim finds out."""
+        await self._shop.insist(lambda: self._shop.ledger.release(self.job.id, self._claim.fence))
 
     async def _upload(self, drawing: Drawing) -> list[Image]:
         """A prefix of this attempt's own: nothing is ever overwritten. Raises StoreAway when the budget is over."""
@@ -263,7 +290,13 @@ class Attempt:
         )  # fmt: skip
         history = History(self._claim.attempt, started, self._shop.name)
         more = {"images": images, "timings": timings, **self._where()}
-        state = await ends.end(self._shop, ends.verdict_on(self._shop, self.job, "succeeded", now, history, **more))
+        drawn = self.job.model_copy(
+            update={
+                "spec": self.job.spec.model_copy(update={"batch": drawing.batch}),
+                "warnings": [*self.job.warnings, *drawing.warnings],
+            }
+        )
+        state = await ends.end(self._shop, ends.verdict_on(self._shop, drawn, "succeeded", now, history, **more))
         if state == "succeeded":
             metrics.IMAGES.labels(self.job.model).inc(len(images))
             for stage in ("queue", "load", "denoise", "decode", "upload", "work", "total"):
@@ -328,7 +361,7 @@ class Attempt:
                 if progress.preview is not None and progress.preview_number > stored:
                     await self._shop.ledger.preview(self.job.id, progress.preview)
                     stored, revision = progress.preview_number, str(self._now())
-                stage = "loading_model" if progress.stage == "warming_up" else progress.stage
+                stage = "loading_model" if progress.stage in LOADING else progress.stage
                 word = await self._shop.ledger.beat(
                     self.job.id, self._claim.fence, stage, progress.step, progress.steps, revision
                 )

@@ -1,66 +1,66 @@
-"""Which waiting jobs run next: one at a time, oldest first. The next starts when the engine is free, while the last is still being stored."""
+"""Begins what the line lets go, a group at a time, and sees every attempt to its end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-from aio_pika.abc import AbstractIncomingMessage
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
 
 from darkroom_worker.attempt import Attempt
-from darkroom_worker.messages import Job
+from darkroom_worker.catalog import Model
+from darkroom_worker.line import Delivery, Line
 from darkroom_worker.outcome import Outcome
+from darkroom_worker.sitting import Sitting
 from darkroom_worker.workshop import Workshop
 
+LOOK_SECONDS = 0.25  # the line is asked again while jobs wait: patience comes to its end without a sound
 
-@dataclass(frozen=True, eq=False)
-class Delivery:
-    """A job and the message that brought it."""
-
-    job: Job
-    published_at: int
-    message: AbstractIncomingMessage
-
-
-Conclude = Callable[[Delivery, Attempt | None, Outcome | BaseException], Awaitable[None]]
+Conclude = Callable[[Delivery, Outcome | BaseException], Awaitable[None]]
 
 
 class Batcher:
-    """Holds what is delivered and not begun, and runs it."""
+    """Holds what is delivered, and runs it."""
 
-    def __init__(self, workshop: Workshop, begun: list[Attempt], conclude: Conclude) -> None:
+    def __init__(
+        self, workshop: Workshop, models: Mapping[str, Model], begun: list[Attempt], conclude: Conclude
+    ) -> None:
         self._shop = workshop
         self._begun = begun  # every attempt at work, for the status
         self._conclude = conclude
-        self._waiting: deque[Delivery] = deque()
-        self._arrived = asyncio.Event()
+        self._line = Line(models, workshop.pool, workshop.pool.load_seconds)
+        self._woken = asyncio.Event()
+        workshop.pool.listeners.append(self._woken.set)
         self.running: dict[asyncio.Task[None], Attempt] = {}
 
     def add(self, delivery: Delivery) -> None:
-        self._waiting.append(delivery)
-        self._arrived.set()
+        self._line.add(delivery)
+        self._woken.set()
 
-    def empty(self) -> list[Delivery]:
-        """Takes out everything that has not begun."""
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        return waiting
+    def empty(self, model: str | None = None) -> list[Delivery]:
+        """Takes out everything that has not begun, or what of it is this model's."""
+        return self._line.take(lambda delivery: model in (None, delivery.job.model))
 
     async def run(self) -> None:
-        """Begins one job after another until it is cancelled; jobs that have begun go on."""
+        """Begins one group after another until it is cancelled; jobs that have begun go on."""
         while True:
-            await self._arrived.wait()
-            if not self._waiting:
-                self._arrived.clear()
+            self._woken.clear()
+            attempts = self.running.values()
+            undrawn = {attempt.job.model for attempt in attempts if not attempt.progress.drawn.is_set()}
+            if group := self._line.next(time.monotonic(), undrawn, {attempt.job.model for attempt in attempts}):
+                self._begin(group)
                 continue
-            delivery = self._waiting.popleft()
-            attempt = Attempt(self._shop, delivery.job, delivery.published_at)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS if self._line.waiting else None):
+                    await self._woken.wait()
+
+    def _begin(self, group: list[Delivery]) -> None:
+        sitting = Sitting(self._shop.pool, len(group))
+        for delivery in group:
+            attempt = Attempt(self._shop, delivery.job, delivery.published_at, delivery.arrived, sitting)
             task = asyncio.create_task(self._work(delivery, attempt))
             self.running[task] = attempt
-            task.add_done_callback(self.running.pop)
-            await attempt.progress.drawn.wait()
+            task.add_done_callback(self._ended)
 
     async def _work(self, delivery: Delivery, attempt: Attempt) -> None:
         self._begun.append(attempt)
@@ -70,4 +70,9 @@ class Batcher:
             outcome = error
         finally:
             self._begun.remove(attempt)
-        await self._conclude(delivery, attempt, outcome)
+            self._woken.set()
+        await self._conclude(delivery, outcome)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self.running[task]
+        self._woken.set()

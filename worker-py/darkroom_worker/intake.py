@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from darkroom_worker import ends, metrics
-from darkroom_worker.batcher import Delivery
 from darkroom_worker.clock import Clock
+from darkroom_worker.line import Delivery
 from darkroom_worker.messages import VERSION, Envelope, Garbage, decode, decode_envelope, version_of
 from darkroom_worker.publisher import Publisher
 from darkroom_worker.store import StoreAway
@@ -58,7 +59,7 @@ class Intake:
             return TooOld(job.id)
         stamp = message.headers.get("published_at")
         published_at = stamp if type(stamp) is int and 0 < stamp < 2**53 else job.created_at
-        return Delivery(job, published_at, message)
+        return Delivery(job, published_at, message, time.monotonic())
 
     async def refuse(self, message: AbstractIncomingMessage, trouble: Exception) -> None:
         """Puts a message that brings no job where it belongs. Returns once that is confirmed."""

@@ -56,6 +56,7 @@ class _Place:
     due: bool = True  # to be loaded without being asked, if it fits beside the others
     bytes: int = 0  # measured at its last load
     load_ms: int = 0  # of its last load
+    caps: dict[str, int] = field(default_factory=dict)  # of its last load: rows that pay together, by "WIDTHxHEIGHT"
     barred: str = ""  # why
     barred_until: float = 0
     asked_at: float = 0  # by the first of those who wait
@@ -175,12 +176,19 @@ class Pool:
 
     def cap(self, model_id: str, width: int, height: int) -> int:
         """How many images of this size pay together; 1 until that is known. What is known of a larger size holds for a smaller one."""
-        engine = self._places[model_id].engine
-        caps = engine.caps if engine else {}
+        caps = self._places[model_id].caps
         if exact := caps.get(f"{width}x{height}"):
             return exact
         sizes = ((math.prod(map(int, size.split("x"))), rows) for size, rows in caps.items())
         return max((rows for pixels, rows in sizes if pixels >= width * height), default=1)
+
+    def rows(self, model_id: str) -> int:
+        """The most images of any size that pay together; 1 until that is known."""
+        return max(self._places[model_id].caps.values(), default=1)
+
+    def load_seconds(self, model_id: str) -> float:
+        """What the last load of this model took; 0 when it never was loaded."""
+        return self._places[model_id].load_ms / 1000
 
     def would_evict(self, model_id: str) -> set[str] | None:
         """Models that must leave for this one to be loaded now; empty: it fits, or is there. None: it never fits."""
@@ -377,7 +385,7 @@ class Pool:
         else:
             self.sick = ""
             self._served = True
-            place.engine, place.bytes, place.load_ms = engine, engine.bytes, engine.load_ms
+            place.engine, place.bytes, place.load_ms, place.caps = engine, engine.bytes, engine.load_ms, engine.caps
             place.due, place.barred, place.barred_until = False, "", 0
             place.hand_out()
             metrics.MODEL_LOADS.labels(name).inc()

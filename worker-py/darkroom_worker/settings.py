@@ -100,15 +100,17 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise BadSetting(f"{key}={value}: {first['msg']}") from error
 
 
-def job_limit(config: Settings, held: int) -> float:
-    """How long one attempt may take, in s, so that the last of `held` messages is acknowledged before the broker loses patience.
+def job_limit(config: Settings) -> tuple[float, float]:
+    """How long a message may be in hand before an attempt at it begins, and how long the attempt may take, in s.
 
-    Raises BadSetting when WORKER_JOB_LIMIT asks for more.
+    Both together leave a tenth of what the broker allows for the end: pictures to be stored, a verdict, the ack. Raises BadSetting when
+    WORKER_JOB_LIMIT asks for more than half.
     """
-    most = config.RABBITMQ_CONSUMER_TIMEOUT / 1000 / (held + 1)
-    if most <= config.WORKER_JOB_LIMIT:
+    most = config.RABBITMQ_CONSUMER_TIMEOUT / 1000 * 0.9
+    limit = config.WORKER_JOB_LIMIT or most / 2
+    if limit > most / 2:
         raise BadSetting(
-            f"WORKER_JOB_LIMIT={config.WORKER_JOB_LIMIT:g}: must be below {most:.0f} s: {held} messages are held at once "
-            f"and RABBITMQ_CONSUMER_TIMEOUT is {config.RABBITMQ_CONSUMER_TIMEOUT} ms"
+            f"WORKER_JOB_LIMIT={config.WORKER_JOB_LIMIT:g}: must be {most / 2:.0f} s at most: it shares "
+            f"RABBITMQ_CONSUMER_TIMEOUT, {config.RABBITMQ_CONSUMER_TIMEOUT} ms, with the time that a message waits here"
         )
-    return config.WORKER_JOB_LIMIT or most * 0.9
+    return most - limit, limit

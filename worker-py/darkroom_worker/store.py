@@ -60,8 +60,12 @@ class Store:
 
     def read_verdict(self, job_id: str) -> bytes | None:
         """The job's verdict; None only when S3 says for certain that there is none."""
+        return self.read(verdict_key(job_id))
+
+    def read(self, key: str) -> bytes | None:
+        """An object's bytes; None only when S3 says for certain that there is none."""
         try:
-            response = self._client.get_object(self._bucket, verdict_key(job_id))
+            response = self._client.get_object(self._bucket, key)
             try:
                 return bytes(response.read())
             finally:
@@ -70,9 +74,9 @@ class Store:
         except S3Error as error:
             if error.code == "NoSuchKey":
                 return None
-            raise StoreAway(f"GET {verdict_key(job_id)}: {error.code}") from error
+            raise StoreAway(f"GET {key}: {error.code}") from error
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreAway(f"GET {verdict_key(job_id)}: {error}") from error
+            raise StoreAway(f"GET {key}: {error}") from error
 
     def ready(self) -> None:
         """Raises StoreAway while the bucket cannot be reached; makes it when it is missing."""

@@ -31,6 +31,7 @@ class Workshop:
     store: Store
     pool: Pool
     retention: int  # s
+    patience: float  # s that a message may be in hand before an attempt at it begins
     limit: float  # s that one attempt may take
 
     async def insist(self, call: Callable[[], Awaitable[T]]) -> T:

@@ -15,6 +15,7 @@ from tests.house import House
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_DATABASE = 9
+CAP = 4
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,24 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         pytest.skip(trouble)
     yield house
     house.clear()
+
+
+@pytest.fixture
+def pair(house: House, tmp_path: Path) -> Iterator[tuple[House, House]]:
+    """The same house with two other models, which draw up to CAP rows together."""
+    entry = yaml.safe_load(Path(house.environ["MODELS_FILE"]).read_text())["models"][0]
+    names = [f"{house.model}-a", f"{house.model}-b"]
+    path = tmp_path / "models.yaml"
+    entries = [{**entry, "id": name, "default": name == names[0], "batch_cap": CAP} for name in names]
+    path.write_text(yaml.safe_dump({"models": entries}))
+    first, second = (House({**house.environ, "MODELS_FILE": str(path)}, name) for name in names)
+    channel = house.channel()
+    for each in (first, second):
+        each.declare(channel)
+    yield first, second
+    for each in (first, second):
+        channel.queue_delete(each.queue)
+    channel.connection.close()
 
 
 @pytest.fixture(autouse=True)

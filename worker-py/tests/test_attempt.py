@@ -5,36 +5,34 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from darkroom_worker import attempt as attempts
-from darkroom_worker import catalog, settings
 from darkroom_worker import workshop as workshops
 from darkroom_worker.attempt import Attempt
-from darkroom_worker.cancellation import cancel
-from darkroom_worker.ledger import Ledger
+from darkroom_worker.engine import Request
 from darkroom_worker.messages import Job
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.pool import Pool
-from darkroom_worker.store import Store
 from darkroom_worker.workshop import Workshop
-from tests.house import CONTRACT, House
+from tests.bench import store_of, workshop_in
+from tests.house import House
 
 Story = Callable[[Workshop], Awaitable[None]]
 
 
 @pytest.fixture
 def play(house: House, tmp_path: Path) -> Callable[[Story], None]:
-    """Runs a story in a workshop with a running pool."""
+    """Runs a story in a workshop with a running engine."""
 
     def run(story: Story) -> None:
         async def main() -> None:
-            async with _workshop(house, tmp_path) as workshop:
+            async with workshop_in(tmp_path, house) as workshop:
                 await story(workshop)
 
         asyncio.run(main())
@@ -42,32 +40,8 @@ def play(house: House, tmp_path: Path) -> Callable[[Story], None]:
     return run
 
 
-@asynccontextmanager
-async def _workshop(house: House, tmp_path: Path, **changes: Any) -> AsyncIterator[Workshop]:
-    environ = house.environ
-    models = catalog.load(Path(environ["MODELS_FILE"]), (), test_mode=True)
-    pool = Pool(models, settings.load({"TEST_MODE": "true", "WORKER_SPARE": "false", "WORKER_LOCK_DIR": str(tmp_path)}))
-    ledger = Ledger(environ["REDIS_URL"], CONTRACT)
-    running = asyncio.create_task(pool.run())
-    known: dict[str, Any] = {
-        "name": "w0", "ledger": ledger, "store": _store(house), "pool": pool, "retention": 600, "limit": 300, **changes,
-    }  # fmt: skip
-    try:
-        yield Workshop(**known)
-    finally:
-        await cancel(running)
-        await ledger.close()
-
-
-def _store(house: House, endpoint: str | None = None) -> Store:
-    environ = house.environ
-    return Store(
-        endpoint or environ["S3_ENDPOINT"], environ["S3_ACCESS_KEY"], environ["S3_SECRET_KEY"], False, house.bucket
-    )
-
-
 async def work(workshop: Workshop, job: Job, published_at: int | None = None) -> Outcome:
-    return await Attempt(workshop, job, published_at or job.created_at).run()
+    return await Attempt(workshop, job, published_at or job.created_at, time.monotonic()).run()
 
 
 def queued(house: House, **wishes: Any) -> Job:
@@ -209,7 +183,7 @@ def test_a_running_job_ends_at_its_deadline_though_no_janitor_lives(
 
 def test_an_attempt_longer_than_the_broker_waits_is_ended(house: House, tmp_path: Path) -> None:
     async def story() -> None:
-        async with _workshop(house, tmp_path, limit=0.5) as workshop:
+        async with workshop_in(tmp_path, house, limit=0.5) as workshop:
             job = queued(house, steps=1000)
             assert await work(workshop, job) == Ack()
             assert house.ended(job)["error"]["code"] == "engine_error"
@@ -323,7 +297,7 @@ def test_a_transient_error_waits_longer_each_time_and_the_last_ends_the_job(
 def test_a_drain_gives_the_attempt_back(house: House, play: Callable[[Story], None]) -> None:
     async def story(workshop: Workshop) -> None:
         job = queued(house, steps=1000)
-        attempt = Attempt(workshop, job, job.created_at)
+        attempt = Attempt(workshop, job, job.created_at, time.monotonic())
         running = asyncio.create_task(attempt.run())
         while house.state(job) != "running":
             await asyncio.sleep(0.01)
@@ -337,7 +311,7 @@ def test_a_drain_gives_the_attempt_back(house: House, play: Callable[[Story], No
 def test_a_drain_does_not_wait_for_an_engine_that_does_not_listen(house: House, play: Callable[[Story], None]) -> None:
     async def story(workshop: Workshop) -> None:
         job = queued(house, metadata={"fault": "hang@1"})
-        attempt = Attempt(workshop, job, job.created_at)
+        attempt = Attempt(workshop, job, job.created_at, time.monotonic())
         running = asyncio.create_task(attempt.run())
         while house.redis.hget(f"job:{job.id}", "stage") != "denoising":
             await asyncio.sleep(0.01)
@@ -356,7 +330,7 @@ def test_while_s3_is_away_no_verdict_is_never_read_as_none(
     monkeypatch.setattr(workshops, "STORE_BUDGET_SECONDS", 0.5)
 
     async def story() -> None:
-        async with _workshop(house, tmp_path, store=_store(house, "127.0.0.1:1")) as workshop:
+        async with workshop_in(tmp_path, house, store=store_of(house, "127.0.0.1:1")) as workshop:
             lost, drawn, late = queued(house), queued(house), queued(house, deadline=1)
             house.redis.delete(f"job:{lost.id}")
             assert await work(workshop, lost) == Delay(attempts.DEFER_LEASE_MS)
@@ -395,3 +369,83 @@ def test_progress_and_preview_move_while_it_runs(house: House, play: Callable[[S
         assert len(jpeg) <= 12_000
 
     play(story)
+
+
+def test_a_message_that_waited_too_long_goes_back_before_the_broker_loses_patience(
+    house: House, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with workshop_in(tmp_path, house, patience=0) as workshop:
+            job = queued(house)
+            assert await work(workshop, job) == Requeue()
+            assert (house.state(job), house.redis.hget(f"job:{job.id}", "attempt")) == ("queued", "0")
+
+    asyncio.run(story())
+
+
+def upscaled(house: House, source: Job, index: int = 0) -> Job:
+    return queued(house, image={"job": source.id, "index": index})
+
+
+def test_a_job_that_starts_from_a_picture_gets_its_very_file(
+    house: House, play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[bytes] = []
+    draw = Pool.draw
+
+    async def watched(pool: Pool, requests: Sequence[Request]) -> Any:
+        handed.extend(request.image for request in requests)
+        return await draw(pool, requests)
+
+    monkeypatch.setattr(Pool, "draw", watched)
+
+    async def story(workshop: Workshop) -> None:
+        source = queued(house, n=2)
+        assert await work(workshop, source) == Ack()
+        job = upscaled(house, source, 1)
+        assert await work(workshop, job) == Ack()
+        verdict = house.ended(job)
+        assert (verdict["state"], verdict["spec"]["image"]) == ("succeeded", {"job": source.id, "index": 1})
+        assert handed == [b"", house.image(house.ended(source), 1)]
+
+    play(story)
+
+
+def test_a_picture_to_start_from_that_is_not_there_refuses_the_job(house: House, play: Callable[[Story], None]) -> None:
+    async def refusal(workshop: Workshop, job: Job) -> str:
+        house.record(job)
+        assert await work(workshop, job) == Ack()
+        error = house.ended(job)["error"]
+        assert (error["code"], error["retryable"]) == ("refused", False)
+        return str(error["message"])
+
+    async def story(workshop: Workshop) -> None:
+        gone = "is gone: its job was deleted or has expired"
+        source, canceled = queued(house), queued(house)
+        await work(workshop, source)
+        seal(house, canceled)
+        of_source = {"job": source.id, "index": 0}
+        assert gone in await refusal(workshop, house.job(image={"job": house.job().id, "index": 0}))
+        assert gone in await refusal(workshop, house.job(image={"job": canceled.id, "index": 0}))
+        stolen = house.job(image=of_source).model_copy(update={"owner": "cd" * 16})
+        assert gone in await refusal(workshop, stolen)
+        assert "has no image 1" in await refusal(workshop, house.job(image={"job": source.id, "index": 1}))
+        key = house.ended(source)["images"][0]["key"]
+        house.s3.put_object(house.bucket, key, io.BytesIO(b"other"), 5)
+        assert "is damaged" in await refusal(workshop, house.job(image=of_source))
+        house.s3.remove_object(house.bucket, key)
+        assert "was deleted" in await refusal(workshop, house.job(image=of_source))
+
+    play(story)
+
+
+def test_while_s3_is_away_a_picture_to_start_from_is_not_taken_for_gone(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workshops, "STORE_BUDGET_SECONDS", 0.5)
+
+    async def story() -> None:
+        async with workshop_in(tmp_path, house, store=store_of(house, "127.0.0.1:1")) as workshop:
+            assert isinstance(await work(workshop, upscaled(house, house.job())), Delay)
+
+    asyncio.run(story())

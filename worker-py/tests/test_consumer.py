@@ -6,11 +6,13 @@ import asyncio
 import gc
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from darkroom_worker import consumer as consumers
+from darkroom_worker import pool as pools
 from darkroom_worker import settings
 from darkroom_worker.app import Worker
 from darkroom_worker.cancellation import cancel
@@ -61,6 +63,34 @@ def test_a_sick_engine_gives_each_message_back_once_and_not_a_hundred_times(hous
         assert float(requeued[1]) <= 4  # what was held, once
 
 
+def test_a_barred_model_is_not_consumed_while_the_other_is_and_both_are_once_it_is_mended(
+    pair: tuple[House, House], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "QUARANTINE_SECONDS", 1.0)
+    good, bad = pair
+    faults = tmp_path / "cache" / "faults"
+    faults.mkdir(parents=True)
+    (faults / bad.model).write_text("error@check")
+    environ = {**good.environ, "WORKER_LOCK_DIR": str(tmp_path), "WORKER_CACHE_DIR": str(tmp_path / "cache")}
+
+    async def story() -> None:
+        unit = Worker(settings.load(environ))
+        unit.start()
+        try:
+            await _until(lambda: not unit.status.unready and bad.model in unit.pool.barred)
+            waiting, drawn = [bad.submit() for _ in range(3)], good.submit()
+            await _until(lambda: good.state(drawn) == "succeeded")
+            assert {bad.state(job) for job in waiting} == {"queued"}
+            assert bad.left() == len(waiting)
+            (faults / bad.model).unlink()
+            await _until(lambda: all(bad.state(job) == "succeeded" for job in waiting))
+            assert {bad.ended(job)["attempt"] for job in waiting} == {1}
+        finally:
+            await unit.stop()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("stamp", [True, -1, 2**60])
 def test_a_stamp_that_is_no_time_is_not_believed(house: House, tmp_path: Path, stamp: int) -> None:
     with worker(house, tmp_path):
@@ -75,6 +105,12 @@ async def _look(often: int) -> None:
         until = Fit.looks + often
         while Fit.looks < until:
             await asyncio.sleep(0.01)
+
+
+async def _until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(40):
+        while not await asyncio.to_thread(true):
+            await asyncio.sleep(0.05)
 
 
 def _futures() -> int:

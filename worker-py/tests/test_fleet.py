@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import CAP
 from tests.crew import Worker, worker
 from tests.house import House, wait_until
 
@@ -48,6 +49,25 @@ def test_a_drain_finishes_what_fits_gives_back_the_rest_and_costs_no_attempt(hou
         assert house.state(waiting) == "queued"
         assert house.left() == 2
         assert house.redis.get("worker:w0") is None
+
+
+def test_a_backlog_is_drawn_in_full_batches_and_a_drain_gives_back_whole_groups(
+    pair: tuple[House, House], tmp_path: Path
+) -> None:
+    house, _ = pair
+    jobs = [house.submit(steps=20, seed=seed) for seed in range(20)]
+    with worker(house, tmp_path, WORKER_DRAIN_GRACE="0") as unit:
+        batches = [house.ended(job)["spec"]["batch"] for job in jobs]
+        assert max(batches) == CAP
+        # Beside the group that draws, and the one that is being stored, another can gather.
+        assert sum(batch == CAP for batch in batches) >= 12
+        wait_until(lambda: _heartbeat(house, "w0")["held"] == [])
+        long = [house.submit(steps=1000, seed=seed) for seed in range(10)]
+        wait_until(lambda: len(_heartbeat(house, "w0")["held"]) == 2 * CAP)
+        wait_until(lambda: any(house.state(job) == "running" for job in long))
+        unit.stop()
+        assert {(house.state(job), house.redis.hget(f"job:{job.id}", "attempt")) for job in long} == {("queued", "0")}
+        assert house.left() == len(long)
 
 
 def test_a_drain_that_has_time_lets_the_job_end(house: House, tmp_path: Path) -> None:

@@ -35,6 +35,23 @@ def test_a_cut_broker_connection_in_mid_job_costs_nothing(house: House, tmp_path
         assert house.ended(house.submit())["state"] == "succeeded"
 
 
+def test_a_cut_broker_connection_costs_a_group_at_work_nothing(pair: tuple[House, House], tmp_path: Path) -> None:
+    house, _ = pair
+    url = house.environ["RABBITMQ_URL"]
+    with (
+        wire(_target(url)) as broker,
+        worker(house, tmp_path, RABBITMQ_URL=url.replace(_target(url), broker.address)) as unit,
+    ):
+        jobs = [house.submit(steps=200, seed=seed) for seed in range(5)]
+        wait_until(lambda: sum(house.state(job) == "running" for job in jobs) >= 4)
+        broker.cut()
+        wait_until(lambda: "rabbitmq" in (unit.reasons() or {}))
+        broker.mend()
+        verdicts = [house.ended(job) for job in jobs]
+        assert {(verdict["state"], verdict["attempt"]) for verdict in verdicts} == {("succeeded", 1)}
+        wait_until(lambda: house.left() == 0)
+
+
 def test_a_broker_that_only_keeps_silent_is_left_within_35_seconds(house: House, tmp_path: Path) -> None:
     url = house.environ["RABBITMQ_URL"]
     with (

@@ -66,8 +66,10 @@ def test_a_level_is_spelled_as_either_language_does(level: str) -> None:
     assert level == config.LOG_LEVEL
 
 
-def test_the_last_of_the_held_messages_is_acked_before_the_broker_loses_patience() -> None:
-    config = settings.load({"RABBITMQ_CONSUMER_TIMEOUT": "600000"})
-    assert settings.job_limit(config, held=2) * 3 < 600
-    with pytest.raises(settings.BadSetting, match="WORKER_JOB_LIMIT=200: must be below 200"):
-        settings.job_limit(settings.load({"RABBITMQ_CONSUMER_TIMEOUT": "600000", "WORKER_JOB_LIMIT": "200"}), held=2)
+def test_a_message_waits_and_is_worked_at_within_what_the_broker_allows() -> None:
+    patience, limit = settings.job_limit(settings.load({"RABBITMQ_CONSUMER_TIMEOUT": "600000"}))
+    assert (patience, limit) == (270, 270)
+    given = {"RABBITMQ_CONSUMER_TIMEOUT": "600000", "WORKER_JOB_LIMIT": "60s"}
+    assert settings.job_limit(settings.load(given)) == (480, 60)
+    with pytest.raises(settings.BadSetting, match="WORKER_JOB_LIMIT=300: must be 270 s at most"):
+        settings.job_limit(settings.load({**given, "WORKER_JOB_LIMIT": "300"}))
