@@ -160,7 +160,7 @@ def test_a_device_that_failed_for_good_ends_the_engine_and_any_other_error_does_
 def test_a_larger_batch_is_halved_when_memory_ends(
     task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task, "_model", model.model_copy(update={"batch_cap": 2}))
+    monkeypatch.setattr(task, "model", model.model_copy(update={"batch_cap": 2}))
     said = Said()
     pictures = draw(task, order(model, said, n=3, fault="oom_once@6"))
     assert len(pictures) == 3

@@ -86,7 +86,7 @@ class TextToImage:
     """
 
     def __init__(self, model: Model, setup: Setup) -> None:
-        self._model = model
+        self.model = model
         self._setup = setup
         self._traits: Any = model.traits  # found by the catalogue's loader
         self._device = setup.device
@@ -99,8 +99,8 @@ class TextToImage:
         return device.taken(self._device)
 
     def load(self) -> None:
-        self._device = pipeline.place(self._model, self._setup)
-        self._pipeline = pipeline.load(self._model, self._setup)
+        self._device = pipeline.place(self.model, self._setup)
+        self._pipeline = pipeline.load(self.model, self._setup)
         self._schedulers = Schedulers(self._pipeline.scheduler)
 
     def check(self) -> None:
@@ -110,7 +110,7 @@ class TextToImage:
             raise Unfit(f"self-check: {error}") from error
 
     def warm_up(self) -> dict[str, int]:
-        for width, height in self._model.speed.warm_up or [[self._model.defaults.width, self._model.defaults.height]]:
+        for width, height in self.model.speed.warm_up or [[self.model.defaults.width, self.model.defaults.height]]:
             spec = self.usual(width=width, height=height, steps=2)
             self.draw_alone(spec)
         return self._caps
@@ -120,10 +120,10 @@ class TextToImage:
 
     def usual(self, **changes: Any) -> Spec:
         """What a request that says nothing asks for, changed."""
-        defaults = self._model.defaults
+        defaults = self.model.defaults
         return Spec(**{
             "prompt": "a red ball", "negative_prompt": "", "width": defaults.width, "height": defaults.height, "steps": defaults.steps,
-            "guidance_scale": defaults.guidance_scale, "scheduler": defaults.scheduler or next(iter(self._model.schedulers)),
+            "guidance_scale": defaults.guidance_scale, "scheduler": defaults.scheduler or next(iter(self.model.schedulers)),
             "seed": 0, "n": 1, "format": "png", **changes,
         })  # fmt: skip
 
@@ -179,7 +179,7 @@ class TextToImage:
                 "do_classifier_free_guidance": spec.guidance_scale > 1,
                 "negative_prompt": spec.negative_prompt or None,
             }
-        match self._model.pipeline:
+        match self.model.pipeline:
             case "StableDiffusion3Pipeline":
                 how |= {"prompt_2": None, "prompt_3": None}  # the same for every encoder
             case "FluxPipeline" if not self._pipeline.transformer.config.guidance_embeds:
@@ -188,7 +188,7 @@ class TextToImage:
             texts = self._pipeline.encode_prompt(
                 prompt=spec.prompt, device=self._pipeline._execution_device, num_images_per_prompt=1, **how
             )
-        names = _TEXT[self._model.pipeline or ""]
+        names = _TEXT[self.model.pipeline or ""]
         return {name: text for name, text in zip(names, texts, strict=False) if text is not None}
 
     def _together(self, rows: list[_Piece]) -> list[_Piece]:
@@ -210,7 +210,7 @@ class TextToImage:
         spec = orders[0].job.spec
         if any(order.job.spec.batch == 1 for order in orders):
             return 1
-        return min(self._model.batch_cap, self._caps.get(f"{spec.width}x{spec.height}", self._model.batch_cap))
+        return min(self.model.batch_cap, self._caps.get(f"{spec.width}x{spec.height}", self.model.batch_cap))
 
     def _denoise_orders(
         self, batch: list[_Piece], rows: list[_Piece], cap: int, done: dict[Order, int]
@@ -266,11 +266,11 @@ class TextToImage:
         return latents
 
     def _sampler(self, name: str) -> Sampler:
-        if name not in self._model.samplers:
+        if name not in self.model.samplers:
             raise Refused(
-                f"{self._model.id} cannot use the scheduler {name}. Choose from {', '.join(self._model.samplers)}."
+                f"{self.model.id} cannot use the scheduler {name}. Choose from {', '.join(self.model.samplers)}."
             )
-        return self._model.samplers[name]
+        return self.model.samplers[name]
 
     def _finish(self, order: Order, row: _Row, latents: torch.Tensor) -> Image.Image | None:
         """The order's next picture; None where nobody waits for it, or it came out broken and the order has failed."""
@@ -293,7 +293,7 @@ class TextToImage:
             if not (trouble := _trouble(pixels)):
                 array = (pixels[0].clamp(0, 1).permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
                 return Image.fromarray(array)
-            if self._model.speed.offload == "sequential":
+            if self.model.speed.offload == "sequential":
                 break  # its weights are elsewhere, and come in their own precision
         raise BadOutput(f"The picture came out {trouble}. Try another seed, less guidance or other steps.")
 
