@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 from typing import Any
 
 import torch
@@ -39,16 +40,11 @@ class Previewer:
         """
         if self._tiny:
             return
-        chart = _chart().to(latents.device)
-        pairs = [(self._spread(latents, *pixels.shape[-2:]), pixels.float())]
-        for dtype in dict.fromkeys(
-            (self._pipeline.vae.dtype, torch.float32)
-        ):  # SDXL's own decoder overflows in float16
-            redrawn = self._redrawn(chart, dtype)
-            if all(torch.isfinite(part).all() for part in redrawn):
-                pairs.append(redrawn)
-                break
-        self._map = _least_squares(pairs)
+        pairs = [
+            (self._spread(latents, *pixels.shape[-2:]), pixels.float()),
+            self._redrawn(_chart().to(latents.device)),
+        ]
+        self._map = _least_squares([pair for pair in pairs if all(torch.isfinite(part).all() for part in pair)])
 
     def watch(self, scheduler: Any) -> None:
         """Follows the steps of a scheduler, which is this call's own: what is shown is the end that each step aims at."""
@@ -89,34 +85,13 @@ class Previewer:
             latents = self._pipeline._unpack_latents(latents, height, width, self._pipeline.vae_scale_factor)
         return latents.float()
 
-    @torch.no_grad()
-    def _redrawn(self, chart: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    def _redrawn(self, chart: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents and pixels of a chart that went through the autoencoder."""
         vae = self._pipeline.vae
-        before = vae.dtype
-        try:
-            vae.to(dtype)
-            known = vae.encode(chart.to(dtype) * 2 - 1, return_dict=False)[0]
-            raw = (
-                known if isinstance(known, torch.Tensor) else known.mode()
-            )  # a tiny one gives latents, the others a distribution
-            pixels = vae.decode(raw, return_dict=False)[0].float() / 2 + 0.5
-        finally:
-            vae.to(before)
-        return (raw.float() - (vae.config.get("shift_factor") or 0)) * vae.config.scaling_factor, pixels
-
-    @torch.no_grad()
-    def _redrawn(self, chart: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        vae = self._pipeline.vae
-        before = vae.dtype
-        try:
-            vae.to(dtype)
-            known = vae.encode(chart.to(dtype) * 2 - 1, return_dict=False)[0]
-            raw = (
-                known if isinstance(known, torch.Tensor) else known.mode()
-            )  # a tiny one gives latents, the others a distribution
-            pixels = vae.decode(raw, return_dict=False)[0].float() / 2 + 0.5
-        finally:
-            vae.to(before)
+        known = vae.encode(chart.to(vae.dtype) * 2 - 1, return_dict=False)[0]
+        # A tiny one gives latents, the others a distribution.
+        raw = known if isinstance(known, torch.Tensor) else known.mode()
+        pixels = vae.decode(raw, return_dict=False)[0].float() / 2 + 0.5
         return (raw.float() - (vae.config.get("shift_factor") or 0)) * vae.config.scaling_factor, pixels
 
     def _decode(self, spread: torch.Tensor) -> torch.Tensor:
@@ -135,11 +110,12 @@ def aim(scheduler: Any, model_output: torch.Tensor, timestep: Any, sample: torch
     time = float(timestep)
     config = scheduler.config
     if not hasattr(scheduler, "alphas_cumprod"):
-        return sample - time / config.num_train_timesteps * model_output
-    places = scheduler.alphas_cumprod
+        strength: float = time / config.num_train_timesteps
+        return sample - strength * model_output
+    places: torch.Tensor = scheduler.alphas_cumprod
     below = min(max(int(time), 0), len(places) - 1)
     kept = float(torch.lerp(places[below], places[min(below + 1, len(places) - 1)], time - below))
-    signal, noise = max(kept, 1e-8) ** 0.5, max(1 - kept, 0.0) ** 0.5
+    signal, noise = math.sqrt(max(kept, 1e-8)), math.sqrt(max(1 - kept, 0))
     # Euler and its kin start at a noise far stronger than the picture: their sample is divided before the model sees it.
     unit = sample * signal if scheduler.init_noise_sigma > 1 else sample
     match config.prediction_type:
@@ -167,8 +143,10 @@ def _chart() -> torch.Tensor:
     return patches * torch.linspace(0.5, 1.2, 256).clamp(max=1)
 
 
-def _least_squares(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+def _least_squares(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor | None:
     """Ridge regression of the area-averaged colours on the latents: (channels + 1) x 3. Each pair weighs the same."""
+    if not pairs:
+        return None
     channels = pairs[0][0].shape[1]
     square = torch.eye(channels + 1, dtype=torch.float64) * _RIDGE
     square[-1, -1] = 0  # the constant is free
@@ -179,12 +157,14 @@ def _least_squares(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tens
         wanted = colours.permute(0, 2, 3, 1).flatten(0, 2).double().cpu()
         square += known.T @ known / len(known)
         aimed += known.T @ wanted / len(known)
-    return torch.linalg.solve(square, aimed).float()
+    solved: torch.Tensor = torch.linalg.solve(square, aimed).float()
+    return solved
 
 
 def _mapped(latents: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
     """Height x width x 3 of the first row."""
-    return (_with_one(latents[:1]) @ colours.to(latents.device)).reshape(*latents.shape[-2:], 3)
+    shown: torch.Tensor = (_with_one(latents[:1]) @ colours.to(latents.device)).reshape(*latents.shape[-2:], 3)
+    return shown
 
 
 def _with_one(spread: torch.Tensor) -> torch.Tensor:
