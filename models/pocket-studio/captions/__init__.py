@@ -1,0 +1,1 @@
+"""Words for shots: what people call a product photograph."""

@@ -1,0 +1,1 @@
+"""Renders product photographs: a scene description in Python, sphere tracing in C."""

@@ -1,0 +1,110 @@
+"""Fifth stage: the decoder alone, for edges. Encoder and latents stay as the UNet learnt them, so it can go on for as long as it pays."""
+
+import logging
+import time
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from torch import Tensor, nn
+
+from train import checkpoint
+from train.autoencoder import draw_pairs, pixel_loss, quality, steps_between, to_tensor
+from train.average import Average
+from train.latents import path_of
+from train.optimizer import Optimizer
+from train.pace import pace
+from train.pictures import Pictures
+from train.settings import LATENT_SIZE, Settings
+
+RATE = 1e-3
+PIECE = 9  # latents a side; one at each border is not counted: its neighbours were cut away
+SCALE = 256 // LATENT_SIZE
+NOISE = 0.06  # about what a UNet leaves over
+KEEP = 250  # steps
+log = logging.getLogger(__name__)
+
+
+class Pieces:
+    """Random squares of latents with the pixels they stand for."""
+
+    def __init__(self, settings: Settings, seed: int) -> None:
+        self.pictures = Pictures(settings.folder / "pictures")
+        paths = (path_of(settings.folder / "latents", k) for k in range(len(self.pictures.shards)))
+        self.latents = torch.cat([torch.load(path, weights_only=True)["latents"] for path in paths if path.exists()])
+        self.rng = np.random.default_rng(seed)
+
+    def batch(self, count: int, device: str) -> tuple[Tensor, Tensor]:
+        """float latents (count, 16, PIECE, PIECE) and pixels (count, 3, PIECE * 16, PIECE * 16)."""
+        room = LATENT_SIZE - PIECE
+        latents = torch.empty(count, self.latents.shape[1], PIECE, PIECE)
+        pixels = np.empty((count, PIECE * SCALE, PIECE * SCALE, 3), np.uint8)
+        for j in range(count):
+            i, y, x = int(self.rng.integers(len(self.latents))), *self.rng.integers(0, room + 1, 2)
+            latents[j] = self.latents[i, :, y : y + PIECE, x : x + PIECE]
+            pixels[j] = self.pictures[i][y * SCALE : (y + PIECE) * SCALE, x * SCALE : (x + PIECE) * SCALE]
+        return latents.to(device, memory_format=torch.channels_last), to_tensor(pixels, device)
+
+
+def edge_loss(seen: Tensor, wanted: Tensor) -> Tensor:
+    """pixel_loss with slopes over two pixels as well."""
+    error = seen - wanted
+    wide = (error[..., 2:] - error[..., :-2]).abs().mean() + (error[..., 2:, :] - error[..., :-2, :]).abs().mean()
+    return pixel_loss(seen, wanted) + 0.5 * sum(slope.abs().mean() for slope in steps_between(error)) + 0.5 * wide
+
+
+def train(settings: Settings) -> None:
+    """Writes vae_decoder/ into the run's folder with every checkpoint."""
+    state = checkpoint.load(settings.folder / "decoder.pt")
+    step = int(state["step"]) if state else 0
+    source = Pieces(settings, seed=500 + step)
+    test = Pictures(settings.folder / "test")
+    tests = to_tensor(np.stack([test[i] for i in range(48)]), settings.device)
+    torch.manual_seed(step)
+    autoencoder = AutoencoderTiny.from_pretrained(settings.folder / "vae").to(
+        settings.device, memory_format=torch.channels_last
+    )
+    autoencoder.encoder.requires_grad_(False)
+    factor, decoder = autoencoder.config.scaling_factor, autoencoder.decoder
+    optimizer = Optimizer(decoder, RATE)
+    average = Average(decoder.parameters(), decay=0.998)
+    if state:
+        decoder.load_state_dict(state["model"])
+        average.weights = [w.to(settings.device) for w in state["average"]]
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
+    began, first = time.monotonic(), step
+    while step < settings.decoder_steps:
+        pace(optimizer, RATE, step, settings.decoder_steps)
+        latents, wanted = source.batch(settings.decoder_batch, settings.device)
+        with torch.autocast(settings.device, torch.bfloat16):
+            seen = decoder((latents + NOISE * torch.randn_like(latents)) / factor)
+        inner = slice(SCALE, -SCALE)
+        loss = edge_loss(seen.float()[..., inner, inner], wanted[..., inner, inner])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        average.follow(step)
+        if step % 50 == 0:
+            log.info(
+                "decoder step %d loss %.4f, %.3f s a step",
+                step,
+                loss.item(),
+                (time.monotonic() - began) / (step - first),
+            )
+        if step % KEEP == 0 or step == settings.decoder_steps:
+            model = {name: weight.clone() for name, weight in decoder.state_dict().items()}
+            checkpoint.save(
+                settings.folder / "decoder.pt",
+                model=model,
+                optimizer=optimizer.state_dict(),
+                average=average.weights,
+                step=step,
+            )
+            average.swap()
+            log.info("decoder step %d: PSNR %.2f dB, edge error %.3f", step, *quality(autoencoder, tests))
+            autoencoder.save_pretrained(settings.folder / "vae_decoder")
+            draw_pairs(autoencoder, tests[:8], str(settings.folder / "decoder.png"))
+            average.swap()

@@ -1,0 +1,1 @@
+"""Judges that cannot flatter: they know renders, not the model."""

@@ -1,0 +1,110 @@
+"""Judges a pipeline: `python -m train.judge.report FOLDER PIPELINE [--products …]` draws the fixed sheet and prints figures.
+
+Colour and backdrop are measured, the product is named by the classifier, shapes are compared with renders of the very same shots; the
+distance between two sets of such renders is the floor.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+
+from renderer.library import render, scenes_of
+from renderer.scene import Shot
+from renderer.stock import PRODUCTS
+from train.judge.classifier import Classifier, small, train
+from train.judge.colour import backdrop_of, colour_of
+from train.judge.distance import kernel_distance
+from train.judge.prompts import Prompt, sheet
+from train.pictures import VARIETY
+
+SIZE = 256
+COLUMNS = 16
+log = logging.getLogger(__name__)
+
+
+def draw(pipeline: StableDiffusionPipeline, prompts: list[Prompt], steps: int, guidance: float) -> np.ndarray:
+    """uint8 (n, SIZE, SIZE, 3); seed n for prompt n. A smaller model's pictures are enlarged."""
+    pipeline.set_progress_bar_config(disable=True)
+    out = []
+    for i in range(0, len(prompts), 8):
+        part = prompts[i : i + 8]
+        generators = [torch.Generator().manual_seed(i + k) for k in range(len(part))]
+        images = pipeline(
+            [p.text for p in part], num_inference_steps=steps, guidance_scale=guidance, generator=generators
+        ).images
+        out += [np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for image in images]
+    return np.stack(out)
+
+
+def renders(prompts: list[Prompt], seed: int) -> np.ndarray:
+    """The same shots by the renderer."""
+    shots = [Shot(p.product, p.colour, p.backdrop) for p in prompts]
+    return render(scenes_of(shots, np.random.default_rng(seed), VARIETY), SIZE)
+
+
+def sharpness(pictures: np.ndarray) -> float:
+    """Mean of the strongest hundredth of the steps between neighbours, 0 to 255."""
+    steps = np.abs(np.diff(pictures.astype(np.int16), axis=2)).max(-1).reshape(len(pictures), -1)
+    strongest = np.sort(steps, axis=1)[:, -steps.shape[1] // 100 :]
+    return float(strongest.mean())
+
+
+@torch.no_grad()
+def judge(pictures: np.ndarray, prompts: list[Prompt], classifier: Classifier) -> dict[str, float]:
+    """Per cent right of colour, product and backdrop."""
+    named = classifier(small(pictures)).argmax(1).tolist()
+    rows = [
+        (colour_of(x) == p.colour, PRODUCTS[n] == p.product, backdrop_of(x) == p.backdrop)
+        for x, p, n in zip(pictures, prompts, named, strict=True)
+    ]
+    return dict(zip(("colour", "product", "backdrop"), (100 * np.mean(rows, axis=0)).round(1).tolist(), strict=True))
+
+
+@torch.no_grad()
+def report(pictures: np.ndarray, prompts: list[Prompt], classifier: Classifier) -> None:
+    """Prints the figures, seen and held-out combinations apart, renders judged by the same judges beside them."""
+    first, second = renders(prompts, 1001), renders(prompts, 1002)
+    for name, held in (("seen", False), ("held out", True)):
+        chosen = [i for i, p in enumerate(prompts) if p.held_out is held]
+        asked = [prompts[i] for i in chosen]
+        print(f"{name:9} {len(chosen):4} model   {judge(pictures[chosen], asked, classifier)}")
+        print(f"{name:9} {len(chosen):4} renders {judge(first[chosen], asked, classifier)}")
+    a, b, c = (classifier.features(small(x)) for x in (pictures, first, second))
+    print(f"distance: model to renders {kernel_distance(a, b):.4f}, renders to renders {kernel_distance(c, b):.4f}")
+    print(f"sharpness: model {sharpness(pictures):.1f}, renders {sharpness(first):.1f}")
+
+
+def contact_sheet(pictures: np.ndarray, target: Path) -> None:
+    """All pictures at half size."""
+    half = pictures.reshape(len(pictures), SIZE // 2, 2, SIZE // 2, 2, 3).mean((2, 4)).astype(np.uint8)
+    rows = half.reshape(-1, COLUMNS, SIZE // 2, SIZE // 2, 3).transpose(0, 2, 1, 3, 4)
+    Image.fromarray(rows.reshape(-1, COLUMNS * SIZE // 2, 3)).save(target)
+
+
+def main() -> None:
+    """Draws, judges, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the classifier is, or will be")
+    parser.add_argument("pipeline", type=Path)
+    parser.add_argument("--products", nargs="+", choices=PRODUCTS, default=PRODUCTS)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--sheet", type=Path, help="write all pictures here")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(2)
+    prompts = sheet(tuple(given.products))
+    pipeline = StableDiffusionPipeline.from_pretrained(given.pipeline, torch_dtype=torch.float32, safety_checker=None)
+    pictures = draw(pipeline, prompts, given.steps, given.guidance)
+    report(pictures, prompts, train(given.folder))
+    if given.sheet:
+        contact_sheet(pictures, given.sheet)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""The learning rate over a stage that may be prolonged: warm up, stay, and fall over the last part of the steps asked for."""
+
+import torch
+
+FALL = 0.25  # of all steps
+
+
+def pace(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int, warm_up: int = 100) -> float:
+    """Sets and returns the rate for this step: linear to the peak, linear down to a fiftieth at the end."""
+    rate = peak * min(1.0, (step + 1) / warm_up, max(0.02, (steps - step) / (FALL * steps)))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate

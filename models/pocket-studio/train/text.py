@@ -1,0 +1,163 @@
+"""First stage: a tokenizer of the vocabulary, and a text encoder that must tell from a caption what is in the picture.
+
+A text encoder that learns from the diffusion loss alone takes the products last, and the UNet then confuses them; taught first, on
+captions alone, it costs minutes. Afterwards it is frozen.
+"""
+
+import json
+import logging
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from captions.grammar import caption
+from captions.vocabulary import words
+from train.pace import pace
+from train.settings import PROMPT_TOKENS, TEXT_LAYERS, TEXT_WIDTH, Settings
+from train.shots import TABLES, draw_shot, to_label
+
+RATE = 1.2e-3
+BATCH = 48
+EDGES = np.cumsum([0, *(len(table) for table in TABLES)])  # where each field's answers begin and end
+log = logging.getLogger(__name__)
+
+
+def make_tokenizer(folder: Path) -> CLIPTokenizer:
+    """CLIP's byte pair encoding over the vocabulary: one token for every word of it, letters and bytes for the rest."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pairs = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))  # noqa: S106 no password
+    pairs.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    pattern = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+    pairs.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=1 << 14, min_frequency=1, initial_alphabet=alphabet, end_of_word_suffix="</w>", special_tokens=[]
+    )
+    pairs.train_from_iterator([" ".join(words())] * 3, trainer)
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
+        pairs.save(file.name)
+        model = json.load(file)["model"]
+    merges = [tuple(merge.split(" ") if isinstance(merge, str) else merge) for merge in model["merges"]]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    tokens += [letter + "</w>" for letter in alphabet if letter + "</w>" not in model["vocab"]] + [
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
+    tokenizer = CLIPTokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=merges, model_max_length=PROMPT_TOKENS)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def make_encoder(tokens: int) -> CLIPTextModel:
+    """A small CLIP text model, untrained."""
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=tokens,
+            hidden_size=TEXT_WIDTH,
+            intermediate_size=4 * TEXT_WIDTH,
+            num_hidden_layers=TEXT_LAYERS,
+            num_attention_heads=4,
+            max_position_embeddings=PROMPT_TOKENS,
+            projection_dim=TEXT_WIDTH,
+            bos_token_id=tokens - 2,
+            eos_token_id=tokens - 1,
+            pad_token_id=tokens - 1,
+            hidden_act="gelu",
+        )
+    )
+
+
+def tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
+    """Token ids (len(texts), PROMPT_TOKENS), as the diffusers pipeline makes them."""
+    return torch.tensor(tokenizer(texts, padding="max_length", max_length=PROMPT_TOKENS, truncation=True).input_ids)
+
+
+class Lessons:
+    """Endless batches: token ids, labels and which fields the caption tells."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, seed: int) -> None:
+        self.tokenizer = tokenizer
+        self.rng, self.numbers = random.Random(seed), np.random.default_rng(seed)
+
+    def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Fresh captions of fresh shots, held-out combinations left out."""
+        shots = [draw_shot(self.numbers) for _ in range(count)]
+        said = [caption(shot, self.rng) for shot in shots]
+        ids = tokenize(self.tokenizer, [c.text for c in said])
+        return ids, torch.tensor([to_label(s) for s in shots]), torch.tensor([c.told for c in said])
+
+
+class Readers(nn.Module):
+    """What must be readable from the mean and from the last token of a caption; thrown away after training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.last = (nn.Linear(TEXT_WIDTH, int(EDGES[-1])) for _ in range(2))
+
+    def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of all fields, twice."""
+        return self.mean(states.mean(1)), self.last(states[:, -1])
+
+
+def loss_of(logits: Tensor, labels: Tensor, told: Tensor) -> Tensor:
+    """Cross entropy summed over the fields, each averaged over the captions that tell it."""
+    total = logits.new_zeros(())
+    for field in range(len(TABLES)):
+        answers = functional.cross_entropy(
+            logits[:, EDGES[field] : EDGES[field + 1]], labels[:, field], reduction="none"
+        )
+        total = total + (answers * told[:, field]).sum() / told[:, field].sum().clamp(min=1)
+    return total
+
+
+@torch.no_grad()
+def accuracy(logits: Tensor, labels: Tensor, told: Tensor) -> list[float]:
+    """Per field: part of the captions that tell it which are read rightly."""
+    right = [logits[:, EDGES[f] : EDGES[f + 1]].argmax(1) == labels[:, f] for f in range(len(TABLES))]
+    return [round((r & told[:, f]).sum().item() / max(1, told[:, f].sum().item()), 4) for f, r in enumerate(right)]
+
+
+def train(settings: Settings) -> None:
+    """Writes tokenizer/ and text_encoder/ into the run's folder; does nothing where they are."""
+    if (settings.folder / "text_encoder").exists():
+        return
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(settings.folder / "tokenizer")
+    encoder, readers = make_encoder(len(tokenizer)).to(settings.device), Readers().to(settings.device)
+    parameters = [*encoder.parameters(), *readers.parameters()]
+    optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=0.01)
+    lessons, began = Lessons(tokenizer, seed=3), time.monotonic()
+    pool = [lessons.batch(BATCH) for _ in range(400)]
+    for step in range(settings.text_steps):
+        pace(optimizer, RATE, step, settings.text_steps)
+        ids, labels, told = (t.to(settings.device) for t in pool[step % len(pool)])
+        states = encoder(ids)[0]
+        loss = sum((loss_of(logits, labels, told) for logits in readers(states)), torch.zeros(()))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        if step % 100 == 99:
+            log.info("text step %d loss %.4f, %.0f s", step + 1, loss.item(), time.monotonic() - began)
+    encoder.eval()
+    ids, labels, told = (t.to(settings.device) for t in Lessons(tokenizer, seed=999).batch(2000))
+    with torch.no_grad():
+        states = encoder(ids)[0]
+        mean, last = readers(states)
+    log.info("text read from mean %s, from last token %s", accuracy(mean, labels, told), accuracy(last, labels, told))
+    log.info("text states: standard deviation %.2f", states.std().item())
+    encoder.save_pretrained(settings.folder / "text_encoder")
