@@ -118,12 +118,19 @@ def load(path: Path, only: Sequence[str], test_mode: bool, contract: Path = CHEC
     return {name: model for name, model in offered.items() if not only or name in only}
 
 
+class _Loader(yaml.SafeLoader):
+    """An anchor may be given anew, as YAML 1.2 and the gateway's parser have it."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if not self.check_event(yaml.AliasEvent):
+            self.anchors.pop(self.peek_event().anchor, None)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
+
 def _read(text: str, path: Path, repertoire: Repertoire, test_mode: bool) -> list[dict[str, Any]]:
     """All entries, disabled ones too. Raises BadCatalogue with every problem of the file."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader) or yaml.ScalarNode(
-            "", "", yaml.Mark(path.name, 0, 0, 0, "", 0)
-        )
+        root = yaml.compose(text, Loader=_Loader) or yaml.ScalarNode("", "", yaml.Mark(path.name, 0, 0, 0, "", 0))
     except yaml.YAMLError as error:
         raise BadCatalogue(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     found = list(FILE.problems(root, Place(1, "")))

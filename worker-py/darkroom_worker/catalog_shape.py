@@ -63,8 +63,8 @@ def what(node: Node) -> str:
 
 
 def label(path: str, item: Node, index: int) -> str:
-    """Names an item of a list by its own id, where it has one, and else by its index."""
-    own = find(item, "id")[0]
+    """Names a model by its id, where it has one, and any other item of a list by its index."""
+    own = find(item, "id")[0] if path == "models" else None
     named = isinstance(own, ScalarNode) and FORMS["id"][0].fullmatch(own.value)
     return f"{path}[{own.value if own and named else index}]"
 

@@ -40,8 +40,7 @@ func step(node *yaml.Node, word string) (next *yaml.Node, line int) {
 // sound copies a node without the keys and items that are bad: the rest can be decoded.
 func sound(node *yaml.Node, path string, bad map[string]bool) *yaml.Node {
 	node = follow(node)
-	whole := *node
-	whole.Content = nil
+	whole := yaml.Node{Kind: node.Kind, Value: node.Value, Style: node.Style &^ yaml.TaggedStyle, Line: node.Line} // its letters count, a tag such as !!str does not
 	for i, child := range node.Content {
 		inner := label(path, child, i)
 		if node.Kind == yaml.MappingNode {
@@ -64,9 +63,9 @@ func sound(node *yaml.Node, path string, bad map[string]bool) *yaml.Node {
 	return &whole
 }
 
-// label names an item of a list by its own id, where it has one, and else by its index.
+// label names a model by its id, where it has one, and any other item of a list by its index.
 func label(list string, item *yaml.Node, index int) string {
-	if id, _ := find(item, "id"); id != nil && forms["id"].kept.MatchString(id.Value) {
+	if id, _ := find(item, "id"); list == "models" && id != nil && forms["id"].kept.MatchString(id.Value) {
 		return list + "[" + id.Value + "]"
 	}
 	return fmt.Sprintf("%s[%d]", list, index)

@@ -33,6 +33,30 @@ func TestAFinishedPictureOfOnesOwnIsEnlarged(t *testing.T) {
 	}
 }
 
+func TestARepeatedUpscaleIsTheSameJobThoughItsPictureIsGone(t *testing.T) {
+	b, d := whole(t)
+	id := submit(t, d).ID
+	succeed(t, b, d, id, "one")
+	first, _, err := d.Submit(t.Context(), owner, enlarge(b, id, 0), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Delete(t.Context(), owner, id); err != nil {
+		t.Fatal(err)
+	}
+	if again, replayed, err := d.Submit(t.Context(), owner, enlarge(b, id, 0), "key"); err != nil || !replayed || again.ID != first.ID {
+		t.Errorf("%+v, %v, %v", again, replayed, err)
+	}
+	for _, key := range []string{"", "another"} {
+		if _, _, err := d.Submit(t.Context(), owner, enlarge(b, id, 0), key); codeOf(err) != job.InvalidRequest {
+			t.Errorf("key %q: %v", key, err)
+		}
+	}
+	if got := books(t, b); got.Accepted != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAPictureThatCannotBeEnlargedIsToldByItsField(t *testing.T) {
 	b, d := whole(t)
 	done, queued, canceled, deleted := submit(t, d).ID, submit(t, d).ID, submit(t, d).ID, submit(t, d).ID

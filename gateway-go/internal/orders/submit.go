@@ -25,11 +25,15 @@ const (
 // Submit accepts a job: the answer means that it will run. Key is the idempotency key, "" for none; replayed reports that an earlier request with it made the job.
 func (d *Desk) Submit(ctx context.Context, owner string, request job.Request, key string) (accepted job.Job, replayed bool, err error) {
 	defer func() { d.countSubmit(accepted, replayed, err) }()
-	model, decided, err := d.decide(ctx, owner, request)
-	if err != nil {
-		return job.Job{}, false, err
+	model, decided, refused := d.decide(ctx, owner, request)
+	places := d.rules.QueueLimit
+	if refused != nil {
+		if request.Image == nil || key == "" {
+			return job.Job{}, false, refused
+		}
+		places = 0 // the picture may have gone since a first request with this key was accepted: that one is found, and nothing is made
 	}
-	m, answer, err := d.enter(ctx, owner, request, model, decided, key)
+	m, answer, err := d.enter(ctx, owner, request, model, decided, key, places)
 	waited, cancel := context.WithTimeout(ctx, replayWait)
 	defer cancel()
 	for err == nil && answer.Word == ledger.Replay {
@@ -39,12 +43,15 @@ func (d *Desk) Submit(ctx context.Context, owner string, request job.Request, ke
 		if !pause(waited, replayPause) {
 			return job.Job{}, false, job.ErrNoAnswer
 		}
-		if m, answer, err = d.enter(ctx, owner, request, model, decided, key); err != nil {
+		if m, answer, err = d.enter(ctx, owner, request, model, decided, key, places); err != nil {
 			return job.Job{}, false, job.ErrNoAnswer // an error would say that nothing runs; the first request's job may
 		}
 	}
 	if err != nil {
 		return job.Job{}, false, err
+	}
+	if answer.Word == ledger.Full && refused != nil {
+		return job.Job{}, false, refused
 	}
 	if answer.Word != ledger.Created {
 		return job.Job{}, false, d.refusal(ctx, model, answer)
@@ -93,15 +100,15 @@ func (d *Desk) decide(ctx context.Context, owner string, request job.Request) (j
 	return model, decided, err
 }
 
-// enter runs `submit` with a fresh id, again when the id's time was off.
-func (d *Desk) enter(ctx context.Context, owner string, request job.Request, model job.Model, decided job.Decided, key string) (job.Message, ledger.Submitted, error) {
+// enter runs `submit` with a fresh id, again when the id's time was off. It makes no job where as many wait as there are places.
+func (d *Desk) enter(ctx context.Context, owner string, request job.Request, model job.Model, decided job.Decided, key string, places int) (job.Message, ledger.Submitted, error) {
 	for range clockTries {
 		m, err := d.message(owner, request, model, decided)
 		if err != nil {
 			return job.Message{}, ledger.Submitted{}, err
 		}
 		answer, err := d.enterOnce(ctx, ledger.Submission{
-			Message: m, IdemHash: hashOf(key), BodyHash: request.Hash(), QueueLimit: d.rules.QueueLimit, OwnerLimit: d.rules.OwnerLimit,
+			Message: m, IdemHash: hashOf(key), BodyHash: request.Hash(), QueueLimit: places, OwnerLimit: d.rules.OwnerLimit,
 		})
 		if err != nil || answer.Word != ledger.Clock {
 			return m, answer, err
