@@ -47,7 +47,7 @@ def private_stack(**changes: str) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         environment = os.environ | {
             "DATA_DIR": folder,
-            "PORT_OFFSET": "9000",
+            "PORT_OFFSET": os.environ.get("PORT_OFFSET", "9000"),
             "TEST_MODE": "true",
             "GATEWAY_OWNER_RATE": "0",
             "GATEWAY_ADDRESS_RATE": "0",

@@ -11,7 +11,7 @@ from darkroom_worker.catalog_shape import FORMS, Problem, find, label, one_of, v
 from darkroom_worker.repertoire import Repertoire
 
 _SIZE = ("sizes.min", "sizes.max", "sizes.multiple_of")
-_LOADS = ("source", "repository", "revision", "pipeline", "dtype", "device", "memory_mb", "speed", "golden", "long_prompts")  # fmt: skip
+_LOADS = ("source", "repository", "revision", "pipeline", "dtype", "device", "speed", "golden", "long_prompts")  # fmt: skip
 
 
 def judge(models: Node, line: int, repertoire: Repertoire, bad: list[Problem], test_mode: bool) -> list[Problem]:

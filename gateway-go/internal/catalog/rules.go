@@ -119,7 +119,7 @@ func (e written) defaultRules(size []string, pixels string) []rule {
 }
 
 // loads are the keys that say what is loaded, and how.
-var loads = []string{"source", "repository", "revision", "pipeline", "dtype", "device", "memory_mb", "speed", "golden", "long_prompts", "scale"}
+var loads = []string{"source", "repository", "revision", "pipeline", "dtype", "device", "speed", "golden", "long_prompts", "scale"}
 
 func (e written) simulatedRules() []rule {
 	var rules []rule
