@@ -15,7 +15,8 @@ from tests.house import House
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_DATABASE = 9
-CAP = 4
+CAP = 4  # rows of a batch, of the models of `pair`
+ONE_FITS = "80MiB"  # of memory for models: an engine that simulates takes more than half of it
 
 
 @pytest.fixture(scope="session")

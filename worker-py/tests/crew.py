@@ -61,7 +61,7 @@ class Worker:
             return None
         return reasons
 
-    def ready(self, seconds: float = 40) -> None:
+    def ready(self, seconds: float = 90) -> None:
         wait_until(lambda: self.reasons() == {}, seconds, lambda: f"{self.reasons()} {self.log.read_text()[-2000:]}")
 
     def stop(self, seconds: float = 60) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import pytest
 from darkroom_worker import attempt as attempts
 from darkroom_worker import workshop as workshops
 from darkroom_worker.attempt import Attempt
-from darkroom_worker.engine import Request
+from darkroom_worker.engine import Drawing, Request
 from darkroom_worker.messages import Job
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.pool import Pool
+from darkroom_worker.sitting import Sitting
 from darkroom_worker.workshop import Workshop
 from tests.bench import store_of, workshop_in
 from tests.house import House
@@ -381,6 +383,24 @@ def test_a_message_that_waited_too_long_goes_back_before_the_broker_loses_patien
             assert (house.state(job), house.redis.hget(f"job:{job.id}", "attempt")) == ("queued", "0")
 
     asyncio.run(story())
+
+
+def test_what_the_engine_warns_of_stands_in_the_verdict_beside_what_the_gateway_did(
+    house: House, play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = Sitting.draw
+
+    async def warning(sitting: Sitting, request: Request) -> Drawing:
+        return replace(await draw(sitting, request), warnings=["the prompt was cut"])
+
+    monkeypatch.setattr(Sitting, "draw", warning)
+
+    async def story(workshop: Workshop) -> None:
+        job = queued(house)
+        assert await work(workshop, job) == Ack()
+        assert house.ended(job)["warnings"] == ["a warning", "the prompt was cut"]
+
+    play(story)
 
 
 def upscaled(house: House, source: Job, index: int = 0) -> Job:

@@ -28,10 +28,8 @@ from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.sitting import Sitting
 from darkroom_worker.workshop import Workshop
 from tests.bench import workshop_in
-from tests.conftest import CAP
+from tests.conftest import CAP, ONE_FITS
 from tests.house import House
-
-ONE_FITS = "80MiB"  # an engine that simulates takes more than half of it
 
 
 class Bench:

@@ -56,7 +56,7 @@ def test_a_sick_engine_gives_each_message_back_once_and_not_a_hundred_times(hous
         for _ in range(3):
             house.submit(metadata={"fault": "exit@1"})
         waiting = [house.submit() for _ in range(2)]
-        wait_until(lambda: json.loads(house.redis.get("worker:w0") or "{}").get("state") == "sick", 20)
+        wait_until(lambda: json.loads(house.redis.get("worker:w0") or "{}").get("state") == "sick", 60)
         wait_until(lambda: house.left() >= len(waiting))
         requeued = re.search(r'deliveries_total\{outcome="requeue"\} (\S+)', unit.get("/metrics").text)
         assert requeued

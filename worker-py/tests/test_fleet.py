@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import CAP
+from tests.conftest import CAP, ONE_FITS
 from tests.crew import Worker, worker
 from tests.house import House, wait_until
 
@@ -70,6 +70,17 @@ def test_a_backlog_is_drawn_in_full_batches_and_a_drain_gives_back_whole_groups(
         assert house.left() == len(long)
 
 
+def test_a_backlog_of_two_models_of_which_one_fits_is_drawn_with_a_load_or_two(
+    pair: tuple[House, House], tmp_path: Path
+) -> None:
+    with worker(pair[0], tmp_path, WORKER_MEMORY=ONE_FITS) as unit:
+        # Both are tried at the start.
+        wait_until(lambda: _loads(unit) == 2)
+        jobs = [pair[number % 2].submit(steps=2, seed=number) for number in range(40)]
+        assert {pair[0].ended(job)["state"] for job in jobs} == {"succeeded"}
+        assert _loads(unit) <= 2 + 2
+
+
 def test_a_drain_that_has_time_lets_the_job_end(house: House, tmp_path: Path) -> None:
     with worker(house, tmp_path, WORKER_DRAIN_GRACE="30") as unit:
         job = house.submit(steps=100)
@@ -79,6 +90,13 @@ def test_a_drain_that_has_time_lets_the_job_end(house: House, tmp_path: Path) ->
         wait_until(lambda: (unit.reasons() or {}).get("worker") == "draining", 5)
         unit.process.wait(30)
         assert house.ended(job)["attempt"] == 1
+
+
+def _loads(unit: Worker) -> int:
+    lines = unit.get("/metrics").text.splitlines()
+    return round(
+        sum(float(line.split()[-1]) for line in lines if line.startswith("darkroom_worker_model_loads_total{"))
+    )
 
 
 def _heartbeat(house: House, name: str) -> dict[str, Any]:
