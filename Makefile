@@ -115,6 +115,15 @@ bench-engine: tests-ready ## Darkroom against a plain serial loop, about half an
 faults: tests-ready ## three minutes of random kills under load, every answer judged; SEED=n repeats one
 	@cd tests && $(BIN)/python -m faults.storm --seconds 180 $(if $(SEED),--seed $(SEED))
 
+##### Showing
+
+.PHONY: screenshots samples
+screenshots: tests-ready ## every page and state, light and dark, phone to wide, into .darkroom/screenshots
+	@cd tests && $(BIN)/python -m browser.screenshots $(SHOTS)
+
+samples: tests-ready ## the page's sample pictures, drawn anew by a running Darkroom; URL=http://127.0.0.1:8080
+	@cd tests && $(BIN)/python -m browser.samples $(URL)
+
 ##### Upkeep
 
 .PHONY: fmt lock

@@ -13,26 +13,48 @@ from system.stack import ROOT, Stack
 
 OFFSET = int(os.environ.get("TEST_PORT_OFFSET", "3000")) + 200
 DESKTOP = {"width": 1440, "height": 1000}
-PHONE = {"width": 390, "height": 844}
+PHONE = {"width": 360, "height": 780}
+QUEUE_LIMIT = 100  # waiting jobs: a roll of a hundred fills the line
+
+# The sandbox needs what a container or root seldom has, and the pages are our own; a drawn-in-software GPU costs more than none.
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 NewTab = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def studio_url() -> Iterator[str]:
-    """STUDIO_URL names a stack that runs already, in test mode; without it one is brought up for these tests."""
-    if given := os.environ.get("STUDIO_URL"):
-        yield given
+def running_studio() -> Iterator[Stack | None]:
+    """Brought up for these tests; None where STUDIO_URL names one that runs already, in test mode."""
+    if os.environ.get("STUDIO_URL"):
+        yield None
         return
     with tempfile.TemporaryDirectory(prefix="darkroom-browser-") as folder:
         catalogue = str(ROOT / "deploy" / "models.yaml")
-        stack = Stack(Path(folder), OFFSET, gateways=1, workers=1, MODELS_FILE=catalogue, WORKER_MODELS="simulated")
+        stack = Stack(
+            Path(folder), OFFSET, gateways=1, workers=1, MODELS_FILE=catalogue, WORKER_MODELS="simulated",
+            GATEWAY_QUEUE_LIMIT=str(QUEUE_LIMIT), GATEWAY_OWNER_LIMIT="0",
+        )  # fmt: skip
         try:
             stack.up()
             stack.until_ready()
-            yield stack.gateways[0]
+            yield stack
         finally:
             stack.down()
+
+
+@pytest.fixture(scope="session")
+def studio_url(running_studio: Stack | None) -> str:
+    return running_studio.gateways[0] if running_studio else os.environ["STUDIO_URL"]
+
+
+@pytest.fixture
+def studio(running_studio: Stack | None) -> Iterator[Stack]:
+    """The stack itself, to be broken. Whatever the test broke is mended."""
+    if running_studio is None:
+        pytest.skip("a stack that runs already is not broken")
+    yield running_studio
+    running_studio.proxy.mend()
+    running_studio.until_ready()
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +65,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail("chromium is not installed: apt-get install chromium")
         pytest.skip("chromium is not installed")
     with sync_playwright() as driver:
-        # The sandbox needs what a container or root seldom has; the pages are our own.
-        browser = driver.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=binary, args=CHROMIUM_OPTIONS)
         yield browser
         browser.close()
 
@@ -55,7 +76,7 @@ class Watch:
     def __init__(self, studio_url: str) -> None:
         self._studio_url = studio_url
         self.complaints: list[str] = []
-        self.expects_outages = False  # a browser itself reports each request that got no answer
+        self.expects_outages = False  # a browser itself reports each request that got no answer, or a 4xx or 5xx
 
     def console(self, message: ConsoleMessage) -> None:
         if message.type != "error" and "Content Security Policy" not in message.text:

@@ -16,6 +16,7 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
+from browser.conftest import CHROMIUM_OPTIONS
 from system.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,7 +152,7 @@ def main(wanted: list[str]) -> None:
     pictures = samples()
     with preview() as url, sync_playwright() as driver:
         browser = driver.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_OPTIONS
         )
         for shot in SHOTS:
             if wanted and shot.name not in wanted:

@@ -1,15 +1,11 @@
 """How the page looks and weighs, for every eye, screen and reader."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import PHONE, NewTab
 from browser.studio import LONG, expect_picture, take
 
-AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 WIDTHS = [320, 390, 700, 1000, 1280, 1720]
 
 
@@ -71,50 +67,3 @@ def test_the_first_visit_is_light(new_tab: NewTab, studio_url: str) -> None:
     }  # the browser's own, when it likes
     assert len(loaded) <= 6, loaded.keys()
     assert sum(loaded.values()) <= 150_000, loaded
-
-
-def test_the_keyboard_alone_takes_a_picture(tab: Page) -> None:
-    tab.keyboard.press("Tab")
-    expect(tab.get_by_role("link", name="Skip to the pictures")).to_be_focused()
-    tab.locator("#words").focus()
-    tab.keyboard.type("a wooden chair")
-    for _ in range(40):
-        if tab.evaluate("document.activeElement.matches('[data-main]')"):
-            break
-        tab.keyboard.press("Tab")
-    tab.keyboard.press("Enter")
-    expect(tab.locator("#roll > .card")).to_have_count(1)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(new_tab: NewTab, scheme: str) -> None:
-    tab = new_tab(color_scheme=scheme, reduced_motion="reduce")
-    tab.goto("/")
-    assert serious(tab) == []
-    expect_picture(take(tab, "a purple bowl"))
-    take(tab, "a brown vase", steps=LONG).get_by_role("button", name="Cancel").click()
-    tab.locator("#steps").fill("900")
-    tab.locator("[data-main]").click()
-    expect(tab.locator("#error-steps")).to_be_visible()
-    assert serious(tab) == []
-    tab.locator(".card[data-state=succeeded] .words a").click()
-    expect(tab.locator(".sheet")).to_be_visible()
-    assert serious(tab) == []
-    tab.goto("/status")
-    assert serious(tab) == []
-
-
-def serious(page: Page) -> list[str]:
-    page.evaluate(AXE)
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{violation['id']}: {node['html'][:160]}"
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
-def test_the_contract_is_rendered(tab: Page) -> None:
-    tab.goto("/docs")
-    expect(tab.locator("#swagger-ui")).to_contain_text("/v1/jobs", timeout=20_000)

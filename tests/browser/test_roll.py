@@ -3,19 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from browser.conftest import NewTab
-from browser.studio import expect_picture, submit, take
-
-
-def test_the_roll_goes_on_as_it_scrolls(tab: Page) -> None:
-    for n in range(27):
-        submit(tab, product=f"mug number {n}", steps=1)
-    tab.reload()
-    expect(tab.locator("#count")).to_have_text("27 pictures")
-    assert tab.locator("#roll > .card").count() == 24
-    tab.locator(".more").scroll_into_view_if_needed()
-    expect(tab.locator("#roll > .card")).to_have_count(27)
-    expect(tab.locator(".more")).to_have_count(0)
-    expect(tab.locator("#roll > .card").first.locator(".words")).to_have_text("mug number 26")
+from browser.studio import expect_picture, take
 
 
 def test_varying_takes_the_same_words_with_another_seed(tab: Page) -> None:

@@ -4,7 +4,6 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from browser.conftest import NewTab, Watch
 from browser.studio import LONG, choose_simulated, expect_picture, expect_state, submit, take
 
 # Every progress value and preview that a card showed, in order.
@@ -41,14 +40,6 @@ def test_four_pictures_lie_on_one_contact_sheet(tab: Page) -> None:
     card = take(tab, "a glazed ceramic vase")
     expect_picture(card)
     expect(card.locator(".proofs img")).to_have_count(4)
-
-
-def test_a_reload_in_mid_job_finds_it_again(tab: Page) -> None:
-    card = take(tab, "a red enamel mug", steps=LONG)
-    expect_state(card, "running")
-    tab.reload()
-    expect(card).to_have_attribute("hx-swap", "outerMorph")
-    expect_picture(card)
 
 
 def test_a_job_has_a_page_of_its_own_that_follows_it(tab: Page) -> None:
@@ -92,66 +83,6 @@ def test_a_wrong_number_is_told_at_its_field_and_nothing_is_submitted(tab: Page)
     expect(tab.locator("#steps")).to_be_focused()
     expect(tab.locator("#words")).to_have_value("a steel kettle")
     expect(tab.locator("#roll > .card")).to_have_count(0)
-
-
-def test_words_that_look_like_code_stay_words(tab: Page) -> None:
-    words = "<script>document.title='caught'</script><img src=x onerror=alert(1)> & \"mug\""
-    card = take(tab, words)
-    expect_picture(card)
-    expect(card.locator(".words")).to_have_text(words)
-    card.locator(".words a").click()
-    expect(tab.locator("h1")).to_have_text(words)
-    tab.get_by_role("link", name="Reuse settings").click()
-    expect(tab.locator("#words")).to_have_value(words)
-    assert tab.title() == "Darkroom"
-
-
-def test_an_outage_is_told_on_the_card_and_forgotten_when_it_is_over(tab: Page, watch: Watch) -> None:
-    watch.expects_outages = True
-    card = take(tab, "a wooden box", steps=LONG)
-    tab.route("**/jobs/*/card", lambda route: route.abort())
-    expect(card.locator(".trouble")).to_contain_text("Darkroom can’t be reached.")  # noqa: RUF001
-    tab.unroute("**/jobs/*/card")
-    expect_picture(card)
-    expect(card.locator(".trouble")).to_be_empty()
-
-
-def test_a_hidden_tab_asks_for_nothing(new_tab: NewTab) -> None:
-    tab = new_tab()
-    asked: list[str] = []
-    tab.clock.install()
-    tab.add_init_script(
-        "let hidden = false; Object.defineProperty(document, 'hidden', {get: () => hidden, set: (to) => { hidden = to; }})"
-    )
-    tab.goto("/")
-    card = take(tab, "a donut", steps=LONG)
-    tab.evaluate("document.hidden = true")
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.clock.run_for(20_000)
-    assert asked == []
-    tab.evaluate("document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))")
-    tab.clock.resume()
-    expect_picture(card)
-
-
-def test_without_script_a_picture_is_taken_followed_and_saved(new_tab: NewTab) -> None:
-    tab = new_tab(java_script_enabled=False)
-    tab.goto("/")
-    tab.locator("#words").fill("a pink table lamp")
-    tab.locator(".fold").click()
-    tab.locator("#model").select_option("simulated")
-    tab.get_by_role("button", name="Show this model's settings").click()
-    tab.locator("#steps").fill("40")
-    tab.get_by_role("button", name="Take the picture").click()
-    expect(tab.locator("h1")).to_have_text("a pink table lamp")
-    expect(tab.locator(".sheet")).to_have_attribute(
-        "data-state", "succeeded", timeout=30_000
-    )  # the page loads itself again
-    expect(tab.locator(".print img")).to_be_visible()
-    tab.goto("/")
-    expect(tab.locator("#roll > .card")).to_have_count(1)
-    tab.get_by_role("button", name="Vary").click()
-    expect(tab.locator(".sheet")).to_be_visible()
 
 
 def test_a_words_field_that_was_pulled_larger_breaks_no_policy(tab: Page) -> None:

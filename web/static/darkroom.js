@@ -6,10 +6,20 @@
   // A poll is a request that htmx's own clock started.
   const isPoll = (event) => event.detail.ctx.sourceEvent?.type === "every";
 
-  // Hidden tab: polls are held. On return, and when the network is back, everything live asks at once.
+  // Hidden tab: polls are held. What is more than a screen away asks every 10 s at most: a hundred waiting cards are no load.
+  const asked = new WeakMap();
+  const isFar = (polled) => {
+    const box = polled.getBoundingClientRect();
+    return box.bottom < -innerHeight || box.top > 2 * innerHeight;
+  };
   document.addEventListener("htmx:before:request", (event) => {
-    if (document.hidden && isPoll(event)) event.preventDefault();
+    if (!isPoll(event)) return;
+    const polled = event.target, now = performance.now();
+    if (document.hidden || (isFar(polled) && now - (asked.get(polled) ?? -Infinity) < 10_000)) event.preventDefault();
+    else asked.set(polled, now);
   });
+
+  // On return, and when the network is back, everything live asks at once.
   const askAtOnce = () => {
     if (document.hidden) return;
     for (const polled of document.querySelectorAll('[hx-trigger^="every"]')) htmx.trigger(polled, "every", {}, false);
@@ -61,8 +71,8 @@
   });
 
   // A picture that does not load: its card is asked once more, which tells when it is gone, and the picture with it.
-  document.addEventListener("error", (event) => {
-    const picture = event.target, card = picture.matches?.(".frame img") && picture.closest("[id^=job-], .sheet");
+  const broken = (picture) => {
+    const card = picture.matches?.(".frame img") && picture.closest("[id^=job-], .sheet");
     if (!card || card.matches('[hx-trigger^="every"]')) return;
     const tries = Number(picture.dataset.tries ?? 0), pause = nextTry * 2 ** tries;
     tell(card.querySelector(".trouble"), "This picture can’t be loaded right now.", tries < 5 ? "Next try in " + pause + "\u00a0s." : "Load this page again later.");
@@ -72,7 +82,9 @@
       picture.dataset.tries = tries + 1;
       picture.src = picture.src;
     }, 1000 * pause);
-  }, true);
+  };
+  document.addEventListener("error", (event) => broken(event.target), true);
+  for (const picture of document.querySelectorAll(".frame img")) if (picture.complete && !picture.naturalWidth) broken(picture); // before this script was there
   document.addEventListener("load", (event) => {
     const card = event.target.matches?.(".frame img") && event.target.closest(".card, .sheet");
     if (card && !card.matches('[hx-trigger^="every"]')) card.querySelector(".trouble")?.replaceChildren();
