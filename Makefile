@@ -104,12 +104,15 @@ test-browser: tests-ready ## the page in a real Chromium
 
 ##### Measuring
 
-.PHONY: bench bench-engine
+.PHONY: bench bench-engine bench-page
 bench: tests-ready ## what waiting costs: memory of idle parts, CPU of a poll
 	@cd tests && $(BIN)/python -m bench.costs
 
 bench-engine: tests-ready ## Darkroom against a plain serial loop, about half an hour; ARGS="--model pocket-studio"
 	@cd tests && $(BIN)/python -m bench.engine $(ARGS)
+
+bench-page: tests-ready ## what the page weighs and how fast it shows, in a real Chromium
+	@cd tests && $(BIN)/python -m bench.page
 
 .PHONY: faults
 faults: tests-ready ## three minutes of random kills under load, every answer judged; SEED=n repeats one
