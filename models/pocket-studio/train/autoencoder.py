@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from train import checkpoint
 from train.average import Average
-from train.optimizer import Optimizer
 from train.pace import pace
 from train.pictures import Pictures
 from train.settings import CODER_CHANNELS, DECODER_BLOCKS, ENCODER_BLOCKS, LATENT_CHANNELS, Settings
@@ -45,7 +44,7 @@ def make_autoencoder() -> AutoencoderTiny:
 
 def to_tensor(pictures: np.ndarray, device: str) -> Tensor:
     """uint8 (n, h, w, 3) to float (n, 3, h, w), -1 to 1."""
-    tensor = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    tensor = torch.from_numpy(np.array(pictures)).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
@@ -90,6 +89,12 @@ def quality(autoencoder: AutoencoderTiny, pictures: Tensor) -> tuple[float, floa
 
 
 @torch.no_grad()
+def deviation(autoencoder: AutoencoderTiny, pictures: Tensor) -> float:
+    """Standard deviation of all latents; the UNet sees them divided by it."""
+    return float(torch.cat([autoencoder.encoder(x) for x in pictures.split(8)]).std())
+
+
+@torch.no_grad()
 def draw_pairs(autoencoder: AutoencoderTiny, pictures: Tensor, path: str) -> None:
     """A sheet: pictures above, what comes back below."""
     seen = autoencoder.decoder(autoencoder.encoder(pictures)).clamp(-1, 1)
@@ -99,15 +104,17 @@ def draw_pairs(autoencoder: AutoencoderTiny, pictures: Tensor, path: str) -> Non
 
 
 def train(settings: Settings) -> None:
-    """Writes vae/ into the run's folder, again with every checkpoint."""
+    """Writes vae/ into the run's folder, again with every checkpoint. Once latents are made of it, only the decoder may go on."""
     state = checkpoint.load(settings.folder / "autoencoder.pt")
+    if state and state["step"] >= settings.coder_steps:
+        return
     pictures = Pictures(settings.folder / "pictures")
     test = Pictures(settings.folder / "test")
     tests = to_tensor(np.stack([test[i] for i in range(48)]), settings.device)
     torch.manual_seed(state["step"] if state else 0)
     rng = np.random.default_rng(state["step"] if state else 0)
     autoencoder = make_autoencoder().to(settings.device, memory_format=torch.channels_last)
-    optimizer = Optimizer(autoencoder, RATE)
+    optimizer = torch.optim.AdamW(autoencoder.parameters(), RATE, betas=(0.9, 0.95), weight_decay=1e-4, fused=True)
     average = Average(autoencoder.parameters(), decay=0.998)
     step = 0
     if state:
@@ -130,6 +137,7 @@ def train(settings: Settings) -> None:
         )
         average.swap()
         log.info("autoencoder step %d: PSNR %.2f dB, edge error %.3f", step, *quality(autoencoder, tests))
+        autoencoder.register_to_config(scaling_factor=1 / deviation(autoencoder, tests))
         autoencoder.save_pretrained(settings.folder / "vae")
         draw_pairs(autoencoder, tests[:8], str(settings.folder / "autoencoder.png"))
         average.swap()
@@ -159,18 +167,6 @@ def train(settings: Settings) -> None:
                 loss.item(),
                 (time.monotonic() - began) / (step - first),
             )
-        if step % REPORT == 0:
+        if step % REPORT == 0 or step == settings.coder_steps:
             pictures.look_again()
             keep()
-    measure(autoencoder, average, tests, settings)
-
-
-@torch.no_grad()
-def measure(autoencoder: AutoencoderTiny, average: Average, tests: Tensor, settings: Settings) -> None:
-    """Writes the averaged weights with the factor that brings latents to deviation 1."""
-    average.swap()
-    latents = torch.cat([autoencoder.encoder(x) for x in tests.split(8)])
-    autoencoder.register_to_config(scaling_factor=1 / latents.std().item())
-    log.info("latents: deviations %s", [round(v, 2) for v in latents.std((0, 2, 3)).tolist()])
-    autoencoder.save_pretrained(settings.folder / "vae")
-    average.swap()

@@ -12,7 +12,6 @@ from train import checkpoint
 from train.autoencoder import draw_pairs, pixel_loss, quality, steps_between, to_tensor
 from train.average import Average
 from train.latents import path_of
-from train.optimizer import Optimizer
 from train.pace import pace
 from train.pictures import Pictures
 from train.settings import LATENT_SIZE, Settings
@@ -66,7 +65,7 @@ def train(settings: Settings) -> None:
     )
     autoencoder.encoder.requires_grad_(False)
     factor, decoder = autoencoder.config.scaling_factor, autoencoder.decoder
-    optimizer = Optimizer(decoder, RATE)
+    optimizer = torch.optim.AdamW(decoder.parameters(), RATE, betas=(0.9, 0.95), weight_decay=1e-4, fused=True)
     average = Average(decoder.parameters(), decay=0.998)
     if state:
         decoder.load_state_dict(state["model"])

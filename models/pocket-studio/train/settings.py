@@ -27,12 +27,12 @@ class Settings:
     folder: Path  # pictures, checkpoints and results
     device: str = "cpu"
     threads: int = 2
-    pictures: int = 24_000
+    pictures: int = 12_000
     products: tuple[str, ...] = PRODUCTS  # that the UNet is taught; text and autoencoder always learn all
     text_steps: int = 1_200
-    coder_steps: int = 12_000
+    coder_steps: int = 6_000
     coder_batch: int = 16
-    unet_steps: int = 40_000
+    unet_steps: int = 20_000
     unet_batch: int = 32
-    decoder_steps: int = 6_000
+    decoder_steps: int = 3_000
     decoder_batch: int = 8

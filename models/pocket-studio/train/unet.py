@@ -15,11 +15,10 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from train import checkpoint
 from train.average import Average
 from train.latents import Latents
-from train.optimizer import Optimizer
 from train.pace import pace
 from train.settings import LATENT_CHANNELS, LATENT_SIZE, TEXT_WIDTH, UNET_CHANNELS, Settings
 
-RATE = 8e-4
+RATE = 6e-4
 KEEP = 250  # steps between checkpoints
 log = logging.getLogger(__name__)
 
@@ -74,7 +73,7 @@ def train(settings: Settings) -> None:
     source = Latents(settings, tokenizer, seed=77 + step)
     torch.manual_seed(step)
     unet = make_unet().to(settings.device, memory_format=torch.channels_last)
-    optimizer = Optimizer(unet, RATE)
+    optimizer = torch.optim.AdamW(unet.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = Average(unet.parameters(), decay=0.9985, every=4)
     if state:
         unet.load_state_dict(state["model"])
