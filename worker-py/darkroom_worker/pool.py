@@ -246,9 +246,6 @@ class Pool:
         except Exception as error:  # a fault of ours; nobody shall wait for ever
             log.exception("the drawing broke")
             draw.fail(error)
-        except asyncio.CancelledError:
-            draw.fail(Barred("this worker is ending"))
-            raise
 
     async def _claim(self, draw: _Draw) -> Engine:
         """The engine that has the model; it does not leave before the claim is given back. Raises TaskFailed or Barred."""
@@ -302,9 +299,12 @@ class Pool:
 
     async def run(self) -> None:
         """Keeps what should be in memory there. Cancelled, it leaves no child behind."""
-        path = self._config.WORKER_LOCK_DIR / f"darkroom-gpu-{self._config.WORKER_GPU}.lock"
-        with path.open("a") as lock:
-            self._lock = lock.fileno()
+        with contextlib.ExitStack() as held:
+            try:
+                path = self._config.WORKER_LOCK_DIR / f"darkroom-gpu-{self._config.WORKER_GPU}.lock"
+                self._lock = held.enter_context(path.open("a")).fileno()
+            except OSError as error:  # only an engine that wants the GPU cannot go on without
+                log.warning("the GPU's lock cannot be opened", reason=str(error))
             try:
                 while True:
                     self._stirred.clear()
@@ -313,7 +313,8 @@ class Pool:
                 await self._end()
 
     async def _end(self) -> None:
-        for task in list(self._draws):
+        for task, draw in list(self._draws.items()):
+            draw.fail(Barred("this worker is ending"))
             task.cancel()
         living = list(self._engines)
         for engine in living:
@@ -355,6 +356,8 @@ class Pool:
     async def _load(self, place: _Place) -> None:
         """Brings a model into memory, and makes room for it before and after: only then is known what it takes."""
         if not await self._spare_is_ready(gently=self._served and not place.wanted):
+            return
+        if not (place.wanted or place.due):  # whoever asked for it has left meanwhile
             return
         leaving = self._leaving(place)
         if leaving is None:
@@ -481,7 +484,7 @@ class Pool:
         log.error("the engines are sick", reason=self.sick)
         await asyncio.sleep(QUARANTINE_SECONDS)
         if await self._spare_is_ready(gently=False):
-            due = [place for place in self._places.values() if place.due and not self._leaving(place)]
+            due = [place for place in self._places.values() if place.due and self._leaving(place) == set()]
             if due:
                 await self._load(min(due, key=lambda place: place.barred_until))
             else:

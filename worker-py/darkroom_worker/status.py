@@ -32,12 +32,21 @@ class Status:
         self.draining = False
         self.last_busy = time.monotonic()
         self.changed = asyncio.Event()
-        pool.listeners.append(self.changed.set)
+        self._seen: object = None
+        pool.listeners.append(self._look_at_pool)
 
     def touch(self) -> None:
         """Something that the heartbeat tells has changed."""
         self.last_busy = time.monotonic()
         self.changed.set()
+
+    def _look_at_pool(self) -> None:
+        """It changes with every drawing; only some of that is told."""
+        pool = self._pool
+        seen = (pool.warm, pool.barred, pool.loading, pool.sick, pool.ready)
+        if seen != self._seen:
+            self._seen = seen
+            self.changed.set()
 
     @property
     def unfit(self) -> dict[str, str]:

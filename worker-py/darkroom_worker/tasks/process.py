@@ -47,11 +47,13 @@ def import_gently(modules: Sequence[str]) -> None:
             aside.submit(_import_behind, module).result()
 
 
-def hold_gpu(lock: int, gpu: int) -> None:
+def hold_gpu(lock: int | None, gpu: int) -> None:
     """Takes the GPU's lock on an open file that the supervisor shares with all its engines, until the last of them has ended.
 
-    Raises BlockingIOError when another worker's engine has it.
+    Raises BlockingIOError when another worker's engine has it, RuntimeError when the supervisor could not open it.
     """
+    if lock is None:
+        raise RuntimeError(f"the lock of GPU {gpu} cannot be opened in WORKER_LOCK_DIR")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
