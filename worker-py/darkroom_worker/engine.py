@@ -142,9 +142,10 @@ class Engine:
     def __init__(
         self, tasks: Sequence[str], config: Settings, lock: int | None, gently: bool, changed: Callable[[Engine], None]
     ) -> None:
+        self.tasks = list(tasks)  # what it imports
         self._start_frame = {
             "do": "start",
-            "tasks": list(tasks),
+            "tasks": self.tasks,
             "gently": gently,
             "worker": config.name,
             "gpu": config.WORKER_GPU,
@@ -179,7 +180,8 @@ class Engine:
         self.stalled = False
         self.device = ""
         self.memory = 0  # bytes, all of the device's
-        self.model: Model | None = None
+        self.model: Model | None = None  # that it was told to load
+        self.loaded = False
         self.bytes = 0
         self.caps: dict[str, int] = {}
         self.load_ms = 0
@@ -233,7 +235,7 @@ class Engine:
 
     async def load(self, model: Model) -> None:
         """Loads, checks and warms up. Raises Unloadable, Unfit or EngineDied; the process is then gone, or about to be."""
-        self._limits, stage = model.stall_seconds, "loading_model"
+        self.model, self._limits, stage = model, model.stall_seconds, "loading_model"
         self._send({"do": "load", "model": model.model_dump(mode="json")})
         while True:
             limit = self._limits.load if stage == "loading_model" else self._limits.warm_up
@@ -248,7 +250,7 @@ class Engine:
                 case "loading":
                     stage = head["stage"]
                 case "loaded":
-                    self.model, self.bytes, self.caps = model, head["bytes"], head["caps"]
+                    self.loaded, self.bytes, self.caps = True, head["bytes"], head["caps"]
                     self.load_ms = head["load_ms"]
                     return
                 case "unloadable":

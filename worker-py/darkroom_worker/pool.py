@@ -112,9 +112,12 @@ class Pool:
     def __init__(self, models: Mapping[str, Model], config: Settings) -> None:
         self._config = config
         self._places = {model.id: _Place(model) for model in models.values()}
-        self._tasks = sorted({model.task for model in models.values()})
+        # One that stands by has imported what loads weights: that takes seconds, everything else has its own process in no time.
+        loading = {model.task for model in models.values() if model.pipeline}
+        self._standby = sorted(loading or {model.task for model in models.values()})
         self._lock: int | None = None  # the GPU's, an open file
         self._spare: Engine | None = None  # has imported what it needs, and holds no model
+        self._spare_from: float = 0  # not started before; s, as time.monotonic()
         self._engines: set[Engine] = set()  # all whose process lives
         self._draws: dict[asyncio.Task[None], _Draw] = {}
         self._turn = asyncio.Lock()
@@ -331,43 +334,53 @@ class Pool:
                 place.due = True
         asked = [place for place in places if place.wanted and not place.engine]
         due = [place for place in places if place.due and now >= place.barred_until]
+        spare_wanted = self._served and self._config.WORKER_SPARE and self._spare is None
         if asked:
             await self._load(min(asked, key=lambda place: place.asked_at))
         elif due:
             await self._load_unasked(due[0])
-        elif self._served and self._config.WORKER_SPARE and self._spare is None:
-            await self._spawn(gently=True)
+        elif spare_wanted and now >= self._spare_from:
+            self._spare = await self._spawn(self._standby, gently=True)
         else:
-            soonest = min((place.barred_until for place in places if place.barred), default=math.inf)
+            soonest = min(
+                [place.barred_until for place in places if place.barred] + [self._spare_from] * spare_wanted,
+                default=math.inf,
+            )
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(soonest - now if soonest < math.inf else None):
                     await self._stirred.wait()
 
     async def _load_unasked(self, place: _Place) -> None:
         """At the start, after a death, or to see whether what failed works again: only if no other model must leave for it."""
-        if self.device or await self._spare_is_ready(gently=False):
-            leaving = self._leaving(place)
-            if leaving:
-                place.due, place.barred = False, ""
-                self._stir()
-            else:
-                await self._load(place)
+        if self._leaving(place):
+            self._leave_cold(place)
+        else:
+            await self._load(place)
+
+    def _leave_cold(self, place: _Place) -> None:
+        """It is loaded when a job asks for it."""
+        place.due, place.barred = False, ""
+        self._stir()
 
     async def _load(self, place: _Place) -> None:
         """Brings a model into memory, and makes room for it before and after: only then is known what it takes."""
-        if not await self._spare_is_ready(gently=self._served and not place.wanted):
-            return
-        if not (place.wanted or place.due):  # whoever asked for it has left meanwhile
+        engine = await self._process_for(place)
+        if engine is None:
             return
         leaving = self._leaving(place)
         if leaving is None:
             needed, given = (f"{size / (1 << 30):.1f} GiB" for size in (place.size, self.budget))
             self._bar(place, f"it needs {needed} of memory, and models may take {given}", "out_of_memory", math.inf)
-        elif await self._make_room(leaving, place) and self._spare:
-            engine, self._spare = self._spare, None
+        elif leaving and not place.wanted:  # now that the memory is known
+            self._leave_cold(place)
+        elif (place.wanted or place.due) and await self._make_room(leaving, place) and not engine.ended:
+            if engine is self._spare:
+                self._spare = None
             await self._load_in(engine, place)
             if place.engine is engine:
                 await self._make_room(self._leaving(place) or set(), place)
+        if not (engine.loaded or engine is self._spare):
+            engine.dismiss()
 
     async def _load_in(self, engine: Engine, place: _Place) -> None:
         name = place.model.id
@@ -451,45 +464,43 @@ class Pool:
                 other.engine = engine
                 other.hand_out()
 
-    async def _spare_is_ready(self, gently: bool) -> bool:
-        """Starts one if there is none, and waits for it. False when it died instead."""
-        if self._spare is None:
-            await self._spawn(gently)
-        if self._spare is None:
-            return False
+    async def _process_for(self, place: _Place) -> Engine | None:
+        """One that can load: the spare, or one started now. None when it died instead."""
         engine = self._spare
+        if engine is None or place.model.task not in engine.tasks:
+            engine = await self._spawn([place.model.task], gently=self._served and not place.wanted)
+        if engine is None:
+            return None
         try:
             await engine.ready()
         except EngineDied:
-            return False
-        if not self.device:
+            return None
+        if not self.device or engine.device != "cpu":
             self.device = engine.device
             share = CPU_SHARE if self.device == "cpu" else GPU_SHARE
             self.budget = self._config.WORKER_MEMORY or share * engine.memory
-            log.info("models have memory", device=self.device, bytes=round(self.budget))
-        return True
+        return engine
 
-    async def _spawn(self, gently: bool) -> None:
-        engine = Engine(self._tasks, self._config, self._lock, gently, self._heard)
+    async def _spawn(self, tasks: Sequence[str], gently: bool) -> Engine | None:
+        engine = Engine(tasks, self._config, self._lock, gently, self._heard)
         try:
             await engine.start()
         except OSError as error:
             self._note_death(f"no process could be started ({error})", frozenset())
-            return
+            return None
         self._engines.add(engine)
-        self._spare = engine
+        return engine
 
     async def _recover(self) -> None:
         """Leaves everything alone for a while; then something must come into memory, and pass its check, before work is taken again."""
         log.error("the engines are sick", reason=self.sick)
         await asyncio.sleep(QUARANTINE_SECONDS)
-        if await self._spare_is_ready(gently=False):
-            due = [place for place in self._places.values() if place.due and self._leaving(place) == set()]
-            if due:
-                await self._load(min(due, key=lambda place: place.barred_until))
-            else:
-                self.sick = ""
-            self._stir()
+        due = [place for place in self._places.values() if place.due and self._leaving(place) == set()]
+        if due:
+            await self._load(min(due, key=lambda place: place.barred_until))
+        else:
+            self.sick = ""
+        self._stir()
 
     def _heard(self, engine: Engine) -> None:
         """Something in an engine has changed."""
@@ -499,9 +510,7 @@ class Pool:
 
     def _bury(self, engine: Engine) -> None:
         self._engines.discard(engine)
-        if self._spare is engine:
-            self._spare = None
-        if engine.model:
+        if engine.model and engine.loaded:
             place = self._places[engine.model.id]
             metrics.MODEL_BYTES.labels(engine.model.id).set(0)
             if place.engine is engine:
@@ -509,9 +518,13 @@ class Pool:
         if not engine.dismissed:
             metrics.ENGINE_DEATHS.labels("stalled" if engine.stalled else "died").inc()
             log.error("an engine died", pid=engine.pid, reason=engine.ended, jobs=engine.jobs)
-            # No other engine without a model lives while one is loading.
-            loading = [self.loading.model] if self.loading and not engine.model else []
-            self._note_death(engine.ended, frozenset(engine.jobs or loading))
+            if engine is self._spare:  # nobody has lost anything
+                self._spare_from = time.monotonic() + QUARANTINE_SECONDS
+            else:
+                loading = [engine.model.id] if engine.model and not engine.loaded else []
+                self._note_death(engine.ended, frozenset(engine.jobs or loading))
+        if self._spare is engine:
+            self._spare = None
 
     def _note_death(self, reason: str, cause: frozenset[str]) -> None:
         """A job that kills every engine it meets is one cause, not many: it ends as poison, and the device is not to blame."""

@@ -24,8 +24,9 @@ def model(model_id: str = "simulated", /, **entry: Any) -> Model:
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, *models: Model, **environ: str) -> AsyncIterator[Pool]:
-    """A pool at work; at the end nothing of it is left."""
-    given = {"TEST_MODE": "true", "WORKER_LOCK_DIR": str(folder), "WORKER_CACHE_DIR": str(folder), **environ}
+    """A pool at work, without a spare unless that is asked for; at the end nothing of it is left."""
+    own = {"WORKER_SPARE": "false", "WORKER_LOCK_DIR": str(folder), "WORKER_CACHE_DIR": str(folder)}
+    given = {"TEST_MODE": "true", **own, **environ}
     pool = Pool({entry.id: entry for entry in models or [model()]}, settings.load(given))
     task = asyncio.create_task(pool.run())
     try:

@@ -36,8 +36,9 @@ def taken(device: str) -> int:
         import torch  # noqa: PLC0415 - loaded already
 
         return int(torch.cuda.memory_reserved())
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    # What comes back when this process ends: libraries that its siblings have mapped too do not.
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) << 10
 
 
 def _limits() -> list[int]:
