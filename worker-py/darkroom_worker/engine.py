@@ -204,9 +204,13 @@ class Engine:
     async def start(self) -> None:
         """Starts the child. From the main thread: the child is killed when the thread that started it ends."""
         ours, theirs = socket.socketpair()
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=_FRAME_LIMIT)
-        try:
-            with theirs:
+        with theirs:
+            try:
+                reader, self._writer = await asyncio.open_connection(sock=ours, limit=_FRAME_LIMIT)
+            except BaseException:
+                ours.close()
+                raise
+            try:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
@@ -217,9 +221,9 @@ class Engine:
                     pass_fds=[theirs.fileno(), *([] if self._lock is None else [self._lock])],
                     env=self._environment(),
                 )
-        except BaseException:
-            self._writer.close()
-            raise
+            except BaseException:
+                self._writer.close()
+                raise
         self._send(self._start_frame)
         self._life = asyncio.create_task(self._live(reader))
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_worker import metrics
+from darkroom_worker import metrics, settings
 from darkroom_worker import pool as pools
+from darkroom_worker.cancellation import cancel
 from darkroom_worker.catalog import Model
 from darkroom_worker.engine import EngineDied, EngineStopped, Progress, Request, TaskFailed
 from darkroom_worker.pool import Barred, Pool
 from darkroom_worker.status import Status
-from tests.crew import alive
+from tests.crew import alive, children
 from tests.engines import begin, draw, job, model, pid_of, running
 
 A, B, C = (model(name, memory_mb=100) for name in "abc")
@@ -283,6 +284,22 @@ def test_a_pool_that_ends_leaves_nothing_whatever_it_was_doing(tmp_path: Path, w
         assert pool.loading
 
     play(story, tmp_path, A)
+
+
+def test_a_pool_that_is_ended_while_it_starts_a_process_leaves_neither_process_nor_socket(tmp_path: Path) -> None:
+    async def main() -> None:
+        for turns in range(1, 25):
+            pool = Pool({"a": A}, settings.load({"WORKER_LOCK_DIR": str(tmp_path)}))
+            task = asyncio.create_task(pool.run())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await cancel(task)
+            assert not pool.pids
+        await until(lambda: not children(os.getpid()))
+
+    before = len(os.listdir("/proc/self/fd"))
+    asyncio.run(main())
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_jobs_drawn_as_one_batch_are_as_if_each_had_been_alone(tmp_path: Path) -> None:
