@@ -205,11 +205,7 @@ class Engine:
         """Starts the child. From the main thread: the child is killed when the thread that started it ends."""
         ours, theirs = socket.socketpair()
         with theirs:
-            try:
-                reader, self._writer = await asyncio.open_connection(sock=ours, limit=_FRAME_LIMIT)
-            except BaseException:
-                ours.close()
-                raise
+            reader, self._writer = await asyncio.open_connection(sock=ours, limit=_FRAME_LIMIT)
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,

@@ -15,7 +15,7 @@ from darkroom_worker.catalog import Model
 from darkroom_worker.engine import Drawing, EngineStopped, Progress, Request
 from darkroom_worker.pool import Pool
 from tests.crew import alive, resident_mib
-from tests.test_engine import job as simulated_job
+from tests.engines import job as simulated_job
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = 200
