@@ -22,8 +22,7 @@ from darkroom_worker import pipe
 from darkroom_worker.catalog import Model, StallSeconds
 from darkroom_worker.settings import Settings
 
-START_SECONDS = 180  # importing torch from a cold disk takes its time
-GENTLE_START_SECONDS = 1800  # behind engines that draw all the time it takes far longer
+START_SECONDS = 900  # importing torch takes seconds, and minutes from a cold disk or behind engines that draw all the time
 _FRAME_LIMIT = 1 << 20
 
 log = structlog.get_logger()
@@ -156,7 +155,6 @@ class Engine:
             "previews": config.WORKER_PREVIEWS,
             "cache_dir": str(config.WORKER_CACHE_DIR),
         }
-        self._start_limit = GENTLE_START_SECONDS if gently else START_SECONDS
         self._lock = lock
         self._gpu = config.WORKER_GPU
         self._process: asyncio.subprocess.Process
@@ -336,7 +334,7 @@ class Engine:
         """What the child said of its end; empty when it said nothing."""
         told = ""
         try:
-            async with asyncio.timeout(self._start_limit) as starting:
+            async with asyncio.timeout(START_SECONDS) as starting:
                 while True:
                     head, blob = await pipe.receive(reader)
                     match head["say"]:
@@ -353,7 +351,7 @@ class Engine:
                         case _ if head["number"] in self._orders:
                             self._hear(head, blob)
         except TimeoutError:
-            self.stall("starting", self._start_limit)
+            self.stall("starting", START_SECONDS)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except Exception as error:  # whatever it is, its orders must hear of it
