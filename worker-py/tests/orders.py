@@ -32,13 +32,13 @@ def pocket_studio() -> Model:
     return catalog.load(ROOT / "deploy" / "models.yaml", ["pocket-studio"], test_mode=True)["pocket-studio"]
 
 
-def tiny_model(name: str, source: Path | str, **changes: Any) -> Model:
+def tiny_model(name: str, source: Path | str | None, **changes: Any) -> Model:
     """An entry for a folder of tests/tiny.py, with every sampler of its family."""
     traits = REPERTOIRE.pipelines[CLASSES[name]]
     samplers = {sampler.id: sampler for sampler in REPERTOIRE.samplers if sampler.family == traits.family}
     usual = Defaults(width=SIDE, height=SIDE, steps=3, guidance_scale=3, scheduler=next(iter(samplers)))
     update = {
-        "id": name, "task": traits.task, "source": str(source), "pipeline": CLASSES[name], "traits": traits, "golden": None,
+        "id": name, "task": traits.task, "source": source and str(source), "pipeline": CLASSES[name], "traits": traits, "golden": None,
         "schedulers": {known: {} for known in samplers}, "samplers": samplers, "defaults": usual, "batch_cap": 4, **changes,
     }  # fmt: skip
     return pocket_studio().model_copy(update=update)
