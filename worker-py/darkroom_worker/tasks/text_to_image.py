@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from diffusers import AutoencoderTiny
 from PIL import Image
 
 from darkroom_worker.catalog import Model
@@ -18,9 +16,11 @@ from darkroom_worker.messages import Spec
 from darkroom_worker.repertoire import Sampler
 from darkroom_worker.tasks import device, pipeline
 from darkroom_worker.tasks.fault import StruckError, StruckOutOfMemory
+from darkroom_worker.tasks.preview import Previewer
+from darkroom_worker.tasks.profile import Profile
+from darkroom_worker.tasks.prompt import Prompts, Text, together
 from darkroom_worker.tasks.sampler import Schedulers
 from darkroom_worker.tasks.task import (
-    PREVIEW_PIXELS,
     BadOutput,
     DeviceLost,
     Order,
@@ -33,17 +33,6 @@ from darkroom_worker.tasks.task import (
 )
 
 _BLACK = 2 / 255  # no brighter pixel anywhere: no picture
-# What encode_prompt of each class answers, in its order, under the names that its pipeline takes it by.
-_TEXT = {
-    "StableDiffusionPipeline": ("prompt_embeds", "negative_prompt_embeds"),
-    "StableDiffusionXLPipeline": (
-        "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
-    ),
-    "StableDiffusion3Pipeline": (
-        "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
-    ),
-    "FluxPipeline": ("prompt_embeds", "pooled_prompt_embeds"),
-}  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -52,7 +41,7 @@ class _Row:
 
     spec: Spec
     seed: int
-    text: dict[str, torch.Tensor]  # encoded for this row alone: what stands beside it changes nothing of it
+    text: Text  # encoded for this row alone: what stands beside it changes nothing of it
 
 
 class _Guidance(float):
@@ -92,6 +81,8 @@ class TextToImage:
         self._device = setup.device
         self._pipeline: Any = None
         self._schedulers: Any = None
+        self._prompts: Any = None
+        self._previewer: Any = None
         self._caps: dict[str, int] = {}  # rows that pay together, by size
 
     @property
@@ -102,6 +93,8 @@ class TextToImage:
         self._device = pipeline.place(self.model, self._setup)
         self._pipeline = pipeline.load(self.model, self._setup)
         self._schedulers = Schedulers(self._pipeline.scheduler)
+        self._prompts = Prompts(self._pipeline, self.model.long_prompts)
+        self._previewer = Previewer(self._pipeline)
 
     def check(self) -> None:
         try:
@@ -110,9 +103,23 @@ class TextToImage:
             raise Unfit(f"self-check: {error}") from error
 
     def warm_up(self) -> dict[str, int]:
-        for width, height in self.model.speed.warm_up or [[self.model.defaults.width, self.model.defaults.height]]:
+        sizes = self.model.speed.warm_up or [[self.model.defaults.width, self.model.defaults.height]]
+        for width, height in sizes:
             spec = self.usual(width=width, height=height, steps=2)
-            self.draw_alone(spec)
+            latents = self._denoise([_Row(spec, spec.seed, self._read(spec))], lambda _step: None)
+            pixels = self._pixels(spec, latents, self._pipeline.vae.dtype)
+            if self._setup.previews:
+                self._previewer.fit(latents, pixels)
+        self._caps = Profile(
+            self._setup.cache_dir, self.model.batch_cap, on_cpu=self._device == "cpu",
+            key={
+                "model": self.model.id, "source": self.model.source, "revision": self.model.revision, "speed": self.model.speed.model_dump(),
+                "device": torch.cuda.get_device_name() if self._device == "cuda" else f"cpu {torch.get_num_threads()}",
+                "dtype": pipeline.denoiser(self._pipeline).dtype,
+            },
+        ).caps([(width, height) for width, height in sizes], self._seconds_per_step)  # fmt: skip
+        self._previewer.forget()
+        self._settle()
         return self._caps
 
     def rest(self) -> None:
@@ -130,7 +137,7 @@ class TextToImage:
     def draw_alone(self, spec: Spec) -> Image.Image:
         """The first picture of a spec, for no order. Raises Refused, BadOutput, and whatever the device does."""
         row = _Row(spec, spec.seed, self._read(spec))
-        picture = self._develop(spec, self._denoise([row], lambda *_: None))
+        picture = self._develop(spec, self._denoise([row], lambda _step: None))
         self._settle()
         return picture
 
@@ -142,10 +149,11 @@ class TextToImage:
                 raise DeviceLost(str(error).partition("\n")[0]) from error
             raise
         finally:
+            self._previewer.forget()
             self._settle()
 
     def _draw(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Image.Image]]:
-        rows: list[_Piece] = [(order, row) for order in orders for row in self._rows(order.job.spec)]
+        rows = [piece for order in orders for piece in self._rows(order)]
         cap, spared, done = self._cap(orders), False, dict.fromkeys(orders, 0)
         while rows := [(order, row) for order, row in rows if order.live]:
             batch = self._together(rows)[:cap]
@@ -167,29 +175,19 @@ class TextToImage:
             # Not before the error is forgotten: its frames hold what the failed try had in memory.
             pipeline.rest(self._device)
 
-    def _rows(self, spec: Spec) -> list[_Row]:
+    def _rows(self, order: Order) -> list[_Piece]:
+        spec = order.job.spec
+        order.warnings += self._prompts.unread(spec.prompt, spec.negative_prompt if self._is_guided(spec) else "")
         text = self._read(spec)
-        return [_Row(spec, spec.seed + index, text) for index in range(spec.n)]
+        return [(order, _Row(spec, spec.seed + index, text)) for index in range(spec.n)]
 
-    def _read(self, spec: Spec) -> dict[str, torch.Tensor]:
-        """The prompt, and the negative one where guidance uses it, as the network reads them."""
-        how: dict[str, Any] = {}
-        if self._traits.guidance == "classifier_free":
-            how |= {
-                "do_classifier_free_guidance": spec.guidance_scale > 1,
-                "negative_prompt": spec.negative_prompt or None,
-            }
-        match self.model.pipeline:
-            case "StableDiffusion3Pipeline":
-                how |= {"prompt_2": None, "prompt_3": None}  # the same for every encoder
-            case "FluxPipeline" if not self._pipeline.transformer.config.guidance_embeds:
-                how |= {"max_sequence_length": 256}  # the most that the distilled one has seen
-        with torch.no_grad():
-            texts = self._pipeline.encode_prompt(
-                prompt=spec.prompt, device=self._pipeline._execution_device, num_images_per_prompt=1, **how
-            )
-        names = _TEXT[self.model.pipeline or ""]
-        return {name: text for name, text in zip(names, texts, strict=False) if text is not None}
+    def _read(self, spec: Spec) -> Text:
+        text: Text = self._prompts.read(spec.prompt, spec.negative_prompt, self._is_guided(spec))
+        return text
+
+    def _is_guided(self, spec: Spec) -> bool:
+        """Whether there is a second, unprompted pass, which a negative prompt is for."""
+        return self._traits.guidance == "classifier_free" and spec.guidance_scale > 1
 
     def _together(self, rows: list[_Piece]) -> list[_Piece]:
         """Those that can run as one batch with the first."""
@@ -222,12 +220,12 @@ class TextToImage:
         for order in first:
             order.stage("denoising")
 
-        def after_step(step: int, latents: torch.Tensor) -> None:
+        def after_step(step: int) -> None:
             live = [order for order in first if order.live]
             if not live:
                 raise Stopped
             for order in live if step > reached[-1] else ():
-                preview = partial(self._preview, spec, latents[first[order] : first[order] + 1])
+                preview = partial(self._previewer.draw, first[order], spec.width, spec.height)
                 try:
                     order.step(done[order] + step, all_steps[order], preview)
                 except StruckError as error:
@@ -241,16 +239,18 @@ class TextToImage:
             order.stage("decoding")
         return latents
 
-    def _denoise(self, rows: Sequence[_Row], after_step: Callable[[int, torch.Tensor], None]) -> torch.Tensor:
+    def _denoise(self, rows: Sequence[_Row], after_step: Callable[[int], None]) -> torch.Tensor:
         """Latents of rows of one size, number of steps and scheduler. after_step: told how many are done."""
         spec, own = rows[0].spec, self._pipeline.scheduler
 
         def told(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             # A sampler of second order calls the network twice a step.
-            after_step((index + 1) * spec.steps // self._pipeline.num_timesteps, tensors["latents"])
+            after_step((index + 1) * spec.steps // self._pipeline.num_timesteps)
             return tensors
 
         scheduler = self._schedulers.new(self._sampler(spec.scheduler), [row.seed for row in rows])
+        if self._setup.previews:
+            self._previewer.watch(scheduler)
         self._pipeline.scheduler = scheduler
         try:
             result = self._pipeline(
@@ -258,7 +258,7 @@ class TextToImage:
                 # A generator on the CPU gives the same noise whatever computes the rest.
                 generator=[torch.Generator().manual_seed(row.seed) for row in rows],
                 output_type="latent", callback_on_step_end=told, callback_on_step_end_tensor_inputs=["latents"],
-                **{name: torch.cat([row.text[name] for row in rows]) for name in rows[0].text},
+                **together([row.text for row in rows]),
             )  # fmt: skip
         finally:
             self._pipeline.scheduler = own
@@ -314,16 +314,21 @@ class TextToImage:
                 vae.to(before)
         return pixels
 
-    def _preview(self, spec: Spec, latents: torch.Tensor) -> bytes:
-        """A small JPEG, only where the model's own decoder is tiny: a full one costs as much as a step."""
-        if not isinstance(self._pipeline.vae, AutoencoderTiny):
-            return b""
-        pixels = self._pixels(spec, latents, self._pipeline.vae.dtype).nan_to_num().clamp(0, 1)
-        picture = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy())
-        picture.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=75)
-        return out.getvalue()
+    def _seconds_per_step(self, width: int, height: int, rows: int) -> float:
+        """Of a batch. The first step is not counted: it chooses kernels, and compiles where that is asked for."""
+        spec = self.usual(width=width, height=height, steps=4)
+        text, ended = self._read(spec), []
+
+        def after_step(_step: int) -> None:
+            if self._device == "cuda":
+                torch.cuda.synchronize()
+            ended.append(time.monotonic())
+
+        try:
+            self._denoise([_Row(spec, seed, text) for seed in range(rows)], after_step)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"{rows} rows do not fit") from error
+        return (ended[-1] - ended[0]) / (len(ended) - 1)
 
     def _settle(self) -> None:
         """With speed.offload: model, the weights that drawing has left on the GPU go back."""
