@@ -129,6 +129,10 @@ samples: tests-ready ## the page's sample pictures, drawn anew by a running Dark
 
 ##### Upkeep
 
+.PHONY: golden
+golden: tests-ready ## record the picture that a model must draw before a worker serves it; MODEL=id
+	@cd worker-py && $(BIN)/python -m darkroom_worker.tasks.golden $(MODEL)
+
 .PHONY: fmt lock
 fmt: tests-ready ## format Go and Python
 	@gofmt -w $(GO_MODULES)

@@ -31,6 +31,11 @@ class Previewer:
         self._map: torch.Tensor | None = None  # (channels + 1) x 3, the last row is the constant
         self._seen: tuple[Any, torch.Tensor, Any, torch.Tensor] | None = None
 
+    @property
+    def fitted(self) -> bool:
+        """Whether it can show anything."""
+        return self._tiny or self._map is not None
+
     @torch.no_grad()
     def fit(self, latents: torch.Tensor, pixels: torch.Tensor) -> None:
         """Learns the linear map from a picture of the warm-up, and from a colour chart that the autoencoder reads and draws again:
@@ -38,8 +43,6 @@ class Previewer:
 
         latents: finished ones as the pipeline gives them. pixels: what they decode to, rows x 3 x height x width, 0 to 1.
         """
-        if self._tiny:
-            return
         pairs = [
             (self._spread(latents, *pixels.shape[-2:]), pixels.float()),
             self._redrawn(_chart().to(latents.device)),
@@ -68,7 +71,7 @@ class Previewer:
 
         width, height: of the finished picture, in pixels.
         """
-        if self._seen is None or (self._map is None and not self._tiny):
+        if self._seen is None or not self.fitted:
             return b""
         scheduler, model_output, timestep, sample = self._seen
         latents = aim(scheduler, model_output[row : row + 1].float(), timestep, sample[row : row + 1].float())

@@ -14,7 +14,7 @@ from PIL import Image
 from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Spec
 from darkroom_worker.repertoire import Sampler
-from darkroom_worker.tasks import device, pipeline
+from darkroom_worker.tasks import device, golden, pipeline
 from darkroom_worker.tasks.fault import StruckError, StruckOutOfMemory
 from darkroom_worker.tasks.preview import Previewer
 from darkroom_worker.tasks.profile import Profile
@@ -29,7 +29,6 @@ from darkroom_worker.tasks.task import (
     Setup,
     Stopped,
     Task,
-    Unfit,
 )
 
 _BLACK = 2 / 255  # no brighter pixel anywhere: no picture
@@ -96,20 +95,18 @@ class TextToImage:
         self._prompts = Prompts(self._pipeline, self.model.long_prompts)
         self._previewer = Previewer(self._pipeline)
 
+    @property
+    def here(self) -> tuple[str, str]:
+        """Device and dtype."""
+        return self._device, str(pipeline.dtype(self.model, self._device)).removeprefix("torch.")
+
     def check(self) -> None:
-        try:
-            self.draw_alone(self.usual(steps=1))
-        except BadOutput as error:
-            raise Unfit(f"self-check: {error}") from error
+        golden.check(self.model, self.draw_alone, self.usual(steps=min(4, self.model.defaults.steps)), self.here)
 
     def warm_up(self) -> dict[str, int]:
         sizes = self.model.speed.warm_up or [[self.model.defaults.width, self.model.defaults.height]]
         for width, height in sizes:
-            spec = self.usual(width=width, height=height, steps=2)
-            latents = self._denoise([_Row(spec, spec.seed, self._read(spec))], lambda _step: None)
-            pixels = self._pixels(spec, latents, self._pipeline.vae.dtype)
-            if self._setup.previews:
-                self._previewer.fit(latents, pixels)
+            self.draw_alone(self.usual(width=width, height=height, steps=2))
         self._caps = Profile(
             self._setup.cache_dir, self.model.batch_cap, on_cpu=self._device == "cpu",
             key={
@@ -137,7 +134,10 @@ class TextToImage:
     def draw_alone(self, spec: Spec) -> Image.Image:
         """The first picture of a spec, for no order. Raises Refused, BadOutput, and whatever the device does."""
         row = _Row(spec, spec.seed, self._read(spec))
-        picture = self._develop(spec, self._denoise([row], lambda _step: None))
+        latents = self._denoise([row], lambda _step: None)
+        picture = self._develop(spec, latents)
+        if self._setup.previews and not self._previewer.fitted:
+            self._previewer.fit(latents, self._pixels(spec, latents, self._pipeline.vae.dtype))
         self._settle()
         return picture
 
