@@ -22,7 +22,9 @@ from darkroom_worker import pipe
 from darkroom_worker.catalog import Model, StallSeconds
 from darkroom_worker.settings import Settings
 
-START_SECONDS = 900  # importing torch takes seconds, and minutes from a cold disk or behind engines that draw all the time
+START_SECONDS = (
+    900  # importing torch takes seconds, and minutes from a cold disk or behind engines that draw all the time
+)
 _FRAME_LIMIT = 1 << 20
 
 log = structlog.get_logger()

@@ -78,7 +78,7 @@ def test_an_engine_that_dies_once_costs_an_attempt_and_seconds(house: House, ste
     job = house.submit(steps=200)
     wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
     os.kill(steady.engine, signal.SIGKILL)
-    wait_until(lambda: house.redis.hget(f"job:{job.id}", "attempt") == "2", 3)
+    wait_until(lambda: house.redis.hget(f"job:{job.id}", "attempt") == "2", 15)
     verdict = house.ended(job)
     assert (verdict["state"], verdict["attempt"]) == ("succeeded", 2)
 
