@@ -22,9 +22,7 @@ from darkroom_worker import pipe
 from darkroom_worker.catalog import Model, StallSeconds
 from darkroom_worker.settings import Settings
 
-START_SECONDS = (
-    900  # importing torch takes seconds, and minutes from a cold disk or behind engines that draw all the time
-)
+START_SECONDS = 900  # importing torch takes seconds; minutes from a cold disk, or beside engines that draw
 _FRAME_LIMIT = 1 << 20
 
 log = structlog.get_logger()
