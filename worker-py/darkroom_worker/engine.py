@@ -29,7 +29,14 @@ log = structlog.get_logger()
 
 
 class EngineDied(Exception):
-    """The process is gone, whatever it was doing; the text says how it ended."""
+    """The process is gone, whatever it was doing; the text says how it ended.
+
+    blameless: another batch was at work when it ended, or the one that stalled; this one was only being encoded beside it.
+    """
+
+    def __init__(self, reason: str, *, blameless: bool = False) -> None:
+        super().__init__(reason)
+        self.blameless = blameless
 
 
 class EngineStopped(Exception):
@@ -296,10 +303,11 @@ class Engine:
         self.dismissed = True
         _kill(self._process)
 
-    def stall(self, stage: str, limit: float) -> None:
+    def stall(self, stage: str, limit: float, batch: _Batch | None = None) -> None:
         """SIGKILL: nothing moved for `limit` seconds."""
         if self._process.returncode is None and not self._killed_because:
             self.stalled = True
+            self._drawing = batch  # nobody else is to blame
             self._killed_because = f"no progress in {stage} for {limit:.0f} s"
             _kill(self._process)
 
@@ -324,8 +332,8 @@ class Engine:
             watch.cancel()
         self._changed(self)
         self._loading.put_nowait({"say": "died", "reason": reason})
-        for order, _ in self._orders.values():
-            order.fail(EngineDied(reason))
+        for order, batch in self._orders.values():
+            order.fail(EngineDied(reason, blameless=self._drawing not in (None, batch)))
         self._started.set()
         self.free.set()
         self._gone.set()
@@ -428,7 +436,7 @@ class Engine:
                 async with asyncio.timeout(limit):
                     await batch.moved.wait()
             except TimeoutError:
-                self.stall(batch.stage, limit)
+                self.stall(batch.stage, limit, batch)
                 return
 
     def _stage_limit(self, stage: str) -> float:

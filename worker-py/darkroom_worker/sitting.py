@@ -12,7 +12,7 @@ WAIT_SECONDS = 1.0  # for the others, once the first is ready
 
 
 class FailedTogether(Exception):
-    """The engine died, or failed in passing, while it drew several: whose fault that was shows when each is drawn alone."""
+    """The engine died, or failed in passing, while it was at several: whose fault that was shows when each is drawn alone."""
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class Sitting:
         try:
             return await (await seat.drawing)
         except EngineDied as error:
-            if len(self._seats) == 1:
+            if len(self._seats) == 1 and not error.blameless:
                 raise
             raise FailedTogether(str(error)) from error
         except TaskFailed as error:
