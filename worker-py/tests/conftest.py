@@ -16,7 +16,8 @@ from tests.house import House
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_DATABASE = 9
 CAP = 4  # rows of a batch, of the models of `pair`
-ONE_FITS = "80MiB"  # of memory for models: an engine that simulates takes more than half of it
+MODEL_MB = 100  # that each of the tests' models pretends to take
+ONE_FITS = "150MiB"  # of memory for models
 
 
 @pytest.fixture(scope="session")
@@ -76,5 +77,16 @@ def _catalogue(simulated: str) -> str:
     entry = next(entry for entry in entries if entry["task"] == "simulated")
     limits = {"load": 20, "warm_up": 20, "first_step": 3, "step": 3, "decode": 10}
     return yaml.safe_dump(
-        {"models": [{**entry, "id": simulated, "default": True, "step_ms": 20, "stall_seconds": limits}]}
+        {
+            "models": [
+                {
+                    **entry,
+                    "id": simulated,
+                    "default": True,
+                    "memory_mb": MODEL_MB,
+                    "step_ms": 20,
+                    "stall_seconds": limits,
+                }
+            ]
+        }
     )
