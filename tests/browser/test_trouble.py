@@ -70,7 +70,7 @@ def test_a_roll_of_a_hundred_and_a_full_line(tab: Page, studio: Stack, watch: Wa
         tab.locator(".more").scroll_into_view_if_needed()
         expect(tab.locator(".more")).to_contain_text("This browser is offline.")
         tab.context.set_offline(False)
-        expect(cards).to_have_count(QUEUE_LIMIT, timeout=10_000)
+        expect(cards).to_have_count(QUEUE_LIMIT, timeout=PATIENCE)
         expect(tab.locator(".more")).to_have_count(0)
         expect(cards.last.locator(".words")).to_have_text("mug number 0")
         expect(cards.first.locator(".tell")).to_contain_text("100th")

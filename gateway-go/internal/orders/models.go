@@ -16,6 +16,9 @@ func (d *Desk) Models(ctx context.Context) ([]job.Model, error) {
 	return d.models(s), nil
 }
 
+// Offered answers the catalogue alone, where nothing can be learned of workers and lines.
+func (d *Desk) Offered() []job.Model { return d.catalog.Models() }
+
 func (d *Desk) models(s snapshot) []job.Model {
 	models := d.catalog.Models()
 	for i := range models {

@@ -90,6 +90,8 @@ func (d *shownDesk) Models(context.Context) ([]job.Model, error) {
 	return models, nil
 }
 
+func (d *shownDesk) Offered() []job.Model { return sampleModels }
+
 func (d *shownDesk) Limits() job.Limits {
 	return job.Limits{Retention: 7 * 24 * time.Hour, DefaultDeadlineSeconds: 900}
 }

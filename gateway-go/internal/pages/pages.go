@@ -19,6 +19,7 @@ type Desk interface {
 	Delete(ctx context.Context, owner, id string) error
 	List(ctx context.Context, owner, cursor string, limit int) (job.Page, error)
 	Models(ctx context.Context) ([]job.Model, error)
+	Offered() []job.Model // the catalogue alone
 	Limits() job.Limits
 	Now() time.Time // as jobs and workers are dated; this machine's own clock may be wrong
 	Workers(ctx context.Context) ([]job.Worker, error)

@@ -23,7 +23,7 @@ func (s *Studio) submit(w http.ResponseWriter, r *http.Request, owner string) er
 	}
 	models, err := s.Desk.Models(r.Context())
 	if err != nil {
-		return s.refuse(w, r, owner, f, nil, err)
+		return s.refuse(w, r, owner, f, s.Desk.Offered(), err) // nothing that was chosen is lost
 	}
 	if wrong := missingModel(f, models); wrong != nil {
 		return s.showBench(w, r, owner, http.StatusBadRequest, newBench(f.changeTo(catalogue(models).find("")), models, s.Desk.Limits(), wrong, nil))

@@ -91,6 +91,8 @@ func (d *oneJobDesk) Preview(context.Context, string, string) ([]byte, int64, er
 
 func (d *oneJobDesk) Models(context.Context) ([]job.Model, error) { return nil, d.err }
 
+func (d *oneJobDesk) Offered() []job.Model { return nil }
+
 func (d *oneJobDesk) Limits() job.Limits {
 	return job.Limits{PromptCharacters: 10_000, DeadlineSeconds: job.Range[int]{Min: 1, Max: 65_535}}
 }
