@@ -19,7 +19,9 @@ def test_the_room_is_light_or_dark_as_the_reader_likes(new_tab: NewTab, scheme: 
 def test_nothing_hangs_over_the_edge_at_any_width(new_tab: NewTab) -> None:
     tab = new_tab()
     tab.goto("/")
-    card = take(tab, "a steel kettle, three-quarter view, " + "verylongword" * 20, shown="a steel kettle, three-quarter view")
+    card = take(
+        tab, "a steel kettle, three-quarter view, " + "verylongword" * 20, shown="a steel kettle, three-quarter view"
+    )
     expect_picture(card)
     for address in ("/", "/status", f"/jobs/{str(card.get_attribute('id')).removeprefix('job-')}"):
         tab.goto(address)
