@@ -62,8 +62,10 @@ if verdict.state == 'succeeded' and type(verdict.timings) == 'table' and verdict
     local ms = tonumber(redis.call('HGET', pace, field) or '0')
     redis.call('HSET', pace, field, int(ms + (latest - ms) / n))
   end
-  local made = 'made:' .. int(math.floor(now / 86400000))
-  redis.call('HINCRBY', made, verdict.worker, 1)
-  redis.call('EXPIRE', made, 172800)
+  if verdict.worker then
+    local made = 'made:' .. int(math.floor(now / 86400000))
+    redis.call('HINCRBY', made, verdict.worker, 1)
+    redis.call('EXPIRE', made, 172800)
+  end
 end
 return answer('SETTLED')

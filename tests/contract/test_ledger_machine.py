@@ -318,7 +318,7 @@ class LedgerMachine(RuleBasedStateMachine):
         keys = [
             key
             for key in self.server.keys("*")
-            if key.split(":")[0] not in ("job", "idem", "mark", "pace", "events", "ledger")
+            if key.split(":")[0] not in ("job", "idem", "made", "mark", "pace", "events", "ledger")
         ]
         pipeline = self.server.pipeline(transaction=False)
         for key in keys:
