@@ -31,6 +31,7 @@ def model() -> Model:
 def task(model: Model) -> TextToImage:
     task = TextToImage(model, setup())
     task.load()
+    task.warm_up()
     return task
 
 
