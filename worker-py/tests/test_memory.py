@@ -95,7 +95,7 @@ def test_two_hundred_jobs_and_two_hundred_cancels_leave_the_engine_as_big_as_it_
 
 
 def test_an_evicted_model_gives_its_memory_back(tmp_path: Path) -> None:
-    one = pocket_studio().model_copy(update={"memory_mb": 600})
+    one = pocket_studio().model_copy(update={"memory_mb": 600, "golden": None})  # it names its model
     models = {name: one.model_copy(update={"id": name}) for name in ("first", "second")}
 
     async def story(pool: Pool) -> None:
