@@ -12,6 +12,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"darkroom/web"
 )
@@ -29,8 +30,11 @@ type asset struct {
 	plain, zipped []byte // zipped is nil where it would not be smaller
 }
 
-// loadAssets hashes every file once. htmx and our own scripts become one file: one request less on a first visit.
-func loadAssets() (*assets, error) {
+// loadAssets answers the same files to every studio of a process: compressing them takes a while.
+var loadAssets = sync.OnceValues(readAssets)
+
+// readAssets hashes every file once. htmx and our own scripts become one file: one request less on a first visit.
+func readAssets() (*assets, error) {
 	a := &assets{urls: map[string]string{}, files: map[string]asset{}}
 	for _, file := range []string{
 		"fonts/instrument-sans-latin-wght-normal.woff2", "fonts/dm-mono-latin-400-normal.woff2",
