@@ -59,12 +59,14 @@ endif
 
 ##### Testing
 
-SUITES := lint test-contract test-model test-go test-worker test-native test-system test-browser
-.PHONY: test tests-ready lint-go lint-python $(SUITES)
+# Side by side, each lane from left to right: its niceness, then its suites. What mostly waits runs beside what computes, and clocks watch it most.
+WAITS := 0 test-system test-browser test-native
+COMPUTES := 5 lint test-contract test-go test-worker
+SEARCHES := 15 test-model
+.PHONY: test tests-ready lint-go lint-python $(filter lint test-%,$(WAITS) $(COMPUTES) $(SEARCHES))
 test: ## set everything up and run every suite
-	@started=$$SECONDS; $(INSTALL) services tests; \
-	for suite in $(SUITES); do began=$$SECONDS; echo "=== $$suite"; $(MAKE) $$suite READY=1; took+=("$$suite $$((SECONDS - began)) s"); done; \
-	echo "=== all passed in $$((SECONDS - started)) s"; printf '    %s\n' "$${took[@]}"
+	@$(INSTALL) services tests
+	@$(PYTHON) tests/lanes.py "$(WAITS)" "$(COMPUTES)" "$(SEARCHES)"
 
 tests-ready:
 	@$(if $(READY),:,$(INSTALL) services tests)
