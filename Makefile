@@ -101,6 +101,10 @@ test-native: tests-ready ## the native runner's own tests
 test-system: tests-ready ## the whole system: kills, losses, limits
 	@cd tests && $(BIN)/pytest system
 
+.PHONY: test-variants
+test-variants: tests-ready ## the whole system on other servers: versitygw for MinIO, Valkey for Redis
+	@cd tests && S3_SERVER=versitygw REDIS_SERVER=valkey $(BIN)/pytest system $(ARGS)
+
 test-browser: tests-ready ## the page in a real Chromium
 	@cd tests && $(BIN)/pytest browser
 

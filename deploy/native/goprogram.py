@@ -40,4 +40,6 @@ class GoProgram:
 
 
 MINIO = GoProgram("github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", "about three minutes")
+VERSITYGW = GoProgram("github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "about three minutes")
 STATICCHECK = GoProgram("honnef.co/go/tools/cmd/staticcheck", "v0.8.2", "half a minute")
+GOVULNCHECK = GoProgram("golang.org/x/vuln/cmd/govulncheck", "v1.9.0", "a minute")

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 
 import gateway
 import packages
+import s3_server
 import settings as configuration
 import step
 import tools
+import valkey
 import worker
-from goprogram import MINIO, STATICCHECK
+from goprogram import GOVULNCHECK, STATICCHECK, GoProgram
 from settings import CHECKOUT, Settings, cache_dir
 
 # What lints and tests everything: the worker with its engine, and the tools.
@@ -27,10 +29,12 @@ DEVELOPMENT_LOCKS = (
 
 
 def services(settings: Settings) -> None:
-    """RabbitMQ, Redis, MinIO and the process runner."""
+    """RabbitMQ, Redis, the S3 server and the process runner."""
     with _alone(settings):
         packages.install(packages.SERVICES)
-        MINIO.install(settings)
+        if settings["REDIS_SERVER"] == "valkey":
+            valkey.install(settings)
+        s3_server.program(settings).install(settings)
     runner(settings)
 
 
@@ -60,12 +64,25 @@ def tests(settings: Settings) -> None:
         packages.install(packages.TESTS)
         STATICCHECK.install(settings)
         tools.sync(settings, DEVELOPMENT, DEVELOPMENT_LOCKS, "the packages of the tests")
-        link = DEVELOPMENT / "bin" / "staticcheck"
-        link.unlink(missing_ok=True)
-        link.symlink_to(STATICCHECK.path(settings))
+        _link(settings, STATICCHECK)
 
 
-PARTS = {"services": services, "worker": worker_environment, "gateway": gateway_binary, "tests": tests}
+def audit(settings: Settings) -> None:
+    """What `make audit` needs beyond the tests."""
+    tests(settings)
+    with _alone(settings):
+        GOVULNCHECK.install(settings)
+        _link(settings, GOVULNCHECK)
+
+
+PARTS = {"services": services, "worker": worker_environment, "gateway": gateway_binary, "tests": tests, "audit": audit}
+
+
+def _link(settings: Settings, program: GoProgram) -> None:
+    """Puts the program beside those of the development environment."""
+    link = DEVELOPMENT / "bin" / program.path(settings).name
+    link.unlink(missing_ok=True)
+    link.symlink_to(program.path(settings))
 
 
 @contextmanager

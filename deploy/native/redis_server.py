@@ -1,14 +1,18 @@
-"""Redis from the distribution's package: every write in the append-only file, nothing evicted."""
+"""Redis, or what speaks as it does (`REDIS_SERVER`): every write in the append-only file, nothing evicted."""
 
 from __future__ import annotations
 
 import socket
 from functools import partial
+from pathlib import Path
 
 import probe
 import step
+import valkey
 from process import Process
 from settings import Settings, data_dir
+
+REDIS = Path("/usr/bin/redis-server")
 
 
 def processes(settings: Settings) -> list[Process]:
@@ -16,7 +20,7 @@ def processes(settings: Settings) -> list[Process]:
     return [
         Process(
             name="redis",
-            command=f"/usr/bin/redis-server {folder}/redis.conf",
+            command=f"{_program(settings)} {folder}/redis.conf",
             directory=folder,
             probe=partial(_serves, settings),
             version=step.digest([_configuration(settings)]),
@@ -31,6 +35,12 @@ def prepare(settings: Settings) -> None:
     path = folder / "redis.conf"
     path.touch(mode=0o600)
     path.write_text(_configuration(settings))
+
+
+def _program(settings: Settings) -> Path:
+    return {"redis": REDIS, "valkey": valkey.path(settings)}.get(
+        settings["REDIS_SERVER"], Path(settings["REDIS_SERVER"])
+    )
 
 
 def _configuration(settings: Settings) -> str:

@@ -37,7 +37,9 @@ DEFAULTS = {
     "RABBITMQ_USER": "darkroom",
     "RABBITMQ_PASSWORD": "",
     "RABBITMQ_CONSUMER_TIMEOUT": "1800000",
+    "REDIS_SERVER": "redis",
     "REDIS_PASSWORD": "",
+    "S3_SERVER": "minio",
     "S3_ACCESS_KEY": "darkroom",
     "S3_SECRET_KEY": "",
     "S3_BUCKET": "darkroom",
@@ -81,6 +83,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     _number(settings, "RABBITMQ_CONSUMER_TIMEOUT", 60000, 2**32 - 1)
     if settings["WORKER_ENGINE"] not in ("torch", "simulated"):
         raise BadSetting(f"WORKER_ENGINE={settings['WORKER_ENGINE']}: must be torch or simulated")
+    if settings["S3_SERVER"] not in ("minio", "versitygw"):
+        raise BadSetting(f"S3_SERVER={settings['S3_SERVER']}: must be minio or versitygw")
+    if settings["REDIS_SERVER"] not in ("redis", "valkey") and not os.access(settings["REDIS_SERVER"], os.X_OK):
+        raise BadSetting(f"REDIS_SERVER={settings['REDIS_SERVER']}: must be redis, valkey or the path of a program")
     settings["DATA_DIR"] = str(Path(settings["DATA_DIR"]).expanduser().resolve())
     settings["CACHE_DIR"] = str(Path(settings["CACHE_DIR"]).expanduser().resolve())
     return settings

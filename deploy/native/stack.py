@@ -16,12 +16,12 @@ import environment
 import gateway
 import install
 import leftovers
-import minio
 import ports
 import rabbitmq
 import ready
 import redis_server
 import rpc
+import s3_server
 import settings as configuration
 import step
 import table
@@ -33,7 +33,7 @@ from settings import BadSetting, Settings, data_dir
 # Seconds from start to ready; the worker's first start loads a model.
 LIMIT = 180.0
 
-SERVICES = ("epmd", "rabbitmq", "redis", "minio")
+SERVICES = ("epmd", "rabbitmq", "redis", "s3")
 
 
 def processes(settings: Settings) -> list[Process]:
@@ -41,7 +41,7 @@ def processes(settings: Settings) -> list[Process]:
     return [
         *rabbitmq.processes(settings),
         *redis_server.processes(settings),
-        *minio.processes(settings),
+        *s3_server.processes(settings),
         *gateway.processes(settings),
         *worker.processes(settings),
     ]
@@ -63,7 +63,7 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
         taken = ports.complaints(idle)
         if taken:
             raise BadSetting(taken[0] + (f" (and {len(taken) - 1} more)" if taken[1:] else ""))
-        for part in (rabbitmq, redis_server, minio):
+        for part in (rabbitmq, redis_server, s3_server):
             part.prepare(settings)
         step.say(f"starting {', '.join(process.name for process in idle) or 'nothing new'} in {data_dir(settings)}")
         changed = runner.apply(wanted)
@@ -81,7 +81,7 @@ def down(settings: Settings) -> None:
         if known:
             step.say("stopping (a worker finishes its job or gives it back)")
             # The broker leaves its name service before that goes.
-            for kinds in (("worker",), ("gateway",), ("rabbitmq", "redis", "minio")):
+            for kinds in (("worker",), ("gateway",), ("rabbitmq", "redis", "s3")):
                 runner.stop_together([name for name in known if name.startswith(kinds)])
             runner.quit()
         for line in leftovers.end(settings):
@@ -121,7 +121,7 @@ def exports(settings: Settings) -> None:
 
 
 def lend(settings: Settings, command: Sequence[str]) -> int:
-    """Runs a command beside RabbitMQ, Redis and MinIO, which end with it unless they ran before; its exit status."""
+    """Runs a command beside RabbitMQ, Redis and S3, which end with it unless they ran before; its exit status."""
     # Without this a SIGTERM would skip the way out and leave the services behind.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     ran_before = Runner(settings).is_up()
@@ -177,13 +177,13 @@ def main(arguments: Sequence[str]) -> int:
         "stop": "stop and keep stopped",
         "restart": "stop and start",
         "env": "the environment of gateway and worker as shell lines",
-        "with": "run a command beside RabbitMQ, Redis and MinIO: with -- COMMAND",
+        "with": "run a command beside RabbitMQ, Redis and S3: with -- COMMAND",
     }.items():
         one = acts.add_parser(act, help=text, description=text)
         if act in ("up", "logs", "pids", "kill", "start", "stop", "restart"):
             one.add_argument("names", nargs="*" if act in ("up", "logs", "pids") else "+", metavar="NAME")
         if act == "up":
-            one.add_argument("--services-only", action="store_true", help="only RabbitMQ, Redis and MinIO")
+            one.add_argument("--services-only", action="store_true", help="only RabbitMQ, Redis and S3")
             one.add_argument("--no-wait", action="store_true", help="return before everything is ready")
         if act == "with":
             one.add_argument("command", nargs="+", metavar="COMMAND")

@@ -5,6 +5,8 @@ import pytest
 
 import environment
 import gateway
+import redis_server
+import s3_server
 import settings
 import worker
 
@@ -39,6 +41,8 @@ def test_the_offset_shifts_every_port_that_is_not_given(tmp_path: Path) -> None:
         ("PORT_OFFSET", "-1"),
         ("WORKER_COUNT", "1.5"),
         ("WORKER_ENGINE", "steam"),
+        ("S3_SERVER", "ftp"),
+        ("REDIS_SERVER", "/no/such/redis"),
         ("RABBITMQ_CONSUMER_TIMEOUT", "30"),
     ],
 )
@@ -100,6 +104,22 @@ def test_the_operators_manual_has_every_key_and_its_default() -> None:
 
     assert {key: int(told[key]) for key in settings.PORTS} == settings.PORTS
     assert settings.DEFAULTS.keys() <= told.keys()
+
+
+def test_another_server_is_one_setting(tmp_path: Path) -> None:
+    program = tmp_path / "keydb"
+    program.touch(0o700)
+    for name, path in {
+        "redis": "/usr/bin/redis-server",
+        "valkey": "/valkey-server",
+        str(program): str(program),
+    }.items():
+        (process,) = redis_server.processes(load(tmp_path, REDIS_SERVER=name))
+        assert process.command.split()[0].endswith(path)
+    for name in ("minio", "versitygw"):
+        (process,) = s3_server.processes(load(tmp_path, S3_SERVER=name))
+        assert f"/{name} " in process.command
+        assert process.ports["S3_PORT"] == 9010
 
 
 def test_secrets_are_drawn_once_and_are_for_the_owner_alone(tmp_path: Path) -> None:

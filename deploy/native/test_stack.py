@@ -67,12 +67,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_coming_up_again_changes_nothing(stack: Stack) -> None:
-    before = [stack.main_pid(name) for name in ("rabbitmq", "redis", "minio")]
+    before = [stack.main_pid(name) for name in ("rabbitmq", "redis", "s3")]
 
     again = stack("up", "--services-only")
 
     assert again.returncode == 0
-    assert [stack.main_pid(name) for name in ("rabbitmq", "redis", "minio")] == before
+    assert [stack.main_pid(name) for name in ("rabbitmq", "redis", "s3")] == before
 
 
 def test_a_changed_setting_restarts_what_reads_it(stack: Stack) -> None:
@@ -86,7 +86,7 @@ def test_a_changed_setting_restarts_what_reads_it(stack: Stack) -> None:
     stack("up", "redis")
 
 
-@pytest.mark.parametrize("name", ["rabbitmq", "redis", "minio"])
+@pytest.mark.parametrize("name", ["rabbitmq", "redis", "s3"])
 def test_a_killed_service_comes_back_by_itself(stack: Stack, name: str) -> None:
     before = stack.main_pid(name)
 

@@ -27,6 +27,7 @@ OURS = (
     "LOG_LEVEL",
     "TEST_MODE",
 )
+VARIANT = ("S3_SERVER", "REDIS_SERVER")  # may be given from outside: make test-variants
 READY_SECONDS = 90
 QUEUE_LIMIT = 60  # waiting jobs of one model
 PASSWORD = "system-tests"  # noqa: S105 - of a stack that lives as long as the tests
@@ -51,7 +52,7 @@ class Stack:
         self.workers = [f"worker-{index}" for index in range(workers)]
         self.ports = {"rabbitmq": 5682 + offset, "redis": 6389 + offset, "s3": 9010 + offset}
         near = {name: port + 30 for name, port in self.ports.items()}
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+        clean = {key: value for key, value in os.environ.items() if key in VARIANT or not key.startswith(OURS)}
         self.environment = clean | {
             "ENV_FILE": os.devnull,
             "DATA_DIR": str(folder),
