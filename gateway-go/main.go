@@ -76,18 +76,18 @@ func serve(stopping context.Context) error {
 	if err != nil {
 		return err
 	}
-	redis, err := ledger.Open(settings.RedisURL, settings.Retention)
+	redis, err := ledger.Open(settings.RedisURL, settings.Roots, settings.Retention)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = redis.Close() }() // nothing is left to be sent
 	s3, err := store.Open(store.Settings{
-		Endpoint: settings.S3Endpoint, Secure: settings.S3Secure, AccessKey: settings.S3AccessKey, SecretKey: settings.S3SecretKey, Bucket: settings.S3Bucket,
+		Endpoint: settings.S3Endpoint, Secure: settings.S3Secure, Roots: settings.Roots, AccessKey: settings.S3AccessKey, SecretKey: settings.S3SecretKey, Bucket: settings.S3Bucket,
 	}, decoder)
 	if err != nil {
 		return err
 	}
-	rabbitmq := broker.New(settings.RabbitMQURL, topology, log, metrics)
+	rabbitmq := broker.New(settings.RabbitMQURL, settings.Roots, topology, log, metrics)
 	rules := orders.Rules{QueueLimit: settings.QueueLimit, OwnerLimit: settings.OwnerLimit, Retention: settings.Retention}
 	desk := orders.New(settings.IDKeys, models, redis, rabbitmq, s3, rules, log, metrics)
 

@@ -49,7 +49,7 @@ DEFAULTS = {
 
 # Anything else that starts like this is handed on to the gateway and the worker as it is.
 HANDED_ON = re.compile(
-    r"^((GATEWAY|WORKER|RABBITMQ|REDIS|S3|OTEL|CUDA|HF|OMP|MKL)_|(PUBLISH_ADDR|RETENTION|LOG_LEVEL|TEST_MODE)$)"
+    r"^((GATEWAY|WORKER|RABBITMQ|REDIS|S3|OTEL|CUDA|HF|OMP|MKL)_|(PUBLISH_ADDR|TLS_CA_FILE|RETENTION|LOG_LEVEL|TEST_MODE)$)"
 )
 
 Settings = Mapping[str, str]

@@ -24,6 +24,7 @@ OURS = (
     "OTEL_",
     "PUBLISH_ADDR",
     "RETENTION",
+    "TLS_CA_FILE",
     "LOG_LEVEL",
     "TEST_MODE",
 )

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from darkroom_worker import catalog, logs, settings
+from darkroom_worker import catalog, logs, settings, trust
+from darkroom_worker.broker import Broker
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.clock import Clock
 from darkroom_worker.consumer import Consumer
@@ -42,19 +43,25 @@ class Worker:
         models = catalog.load(config.MODELS_FILE, config.WORKER_MODELS, config.TEST_MODE, config.CONTRACT_DIR)
         names = tuple(models)
         self.config = config
-        self.ledger = Ledger(config.REDIS_URL, config.CONTRACT_DIR)
+        trusted = trust.context(config.TLS_CA_FILE)
+        broker = Broker(config.RABBITMQ_URL, trusted)
+        self.ledger = Ledger(config.REDIS_URL, config.TLS_CA_FILE, config.CONTRACT_DIR)
         store = Store(
-            config.S3_ENDPOINT, config.S3_ACCESS_KEY, config.S3_SECRET_KEY, config.S3_SECURE, config.S3_BUCKET
+            config.S3_ENDPOINT,
+            config.S3_ACCESS_KEY,
+            config.S3_SECRET_KEY,
+            trusted if config.S3_SECURE else None,
+            config.S3_BUCKET,
         )
         topology = Topology(config.CONTRACT_DIR)
         self.pool = Pool(models, config)
         self.status = Status(config.name, names, config.WORKER_GPU, self.pool)
         patience, limit = settings.job_limit(config)
         workshop = Workshop(config.name, self.ledger, store, self.pool, config.RETENTION, patience, limit)
-        self.publisher = Publisher(config.RABBITMQ_URL, config.name, topology, names)
+        self.publisher = Publisher(broker, config.name, topology, names)
         clock = Clock()
         intake = Intake(workshop, topology, self.publisher, clock)
-        self.consumer = Consumer(config.RABBITMQ_URL, workshop, models, topology, self.status, intake)
+        self.consumer = Consumer(broker, workshop, models, topology, self.status, intake)
         self.heartbeat = Heartbeat(config.name, self.ledger, self.status, clock)
         self.dependencies = Dependencies(self.ledger, store, self.status)
         self._tasks: list[asyncio.Task[None]] = []

@@ -16,11 +16,12 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from darkroom_worker import metrics
 from darkroom_worker.batcher import Batcher
+from darkroom_worker.broker import Broker
 from darkroom_worker.catalog import Model
 from darkroom_worker.intake import Intake
 from darkroom_worker.line import Delivery
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
-from darkroom_worker.publisher import CONFIRM_SECONDS, connect
+from darkroom_worker.publisher import CONFIRM_SECONDS
 from darkroom_worker.status import Status
 from darkroom_worker.topology import Topology
 from darkroom_worker.workshop import Workshop
@@ -51,10 +52,10 @@ class Consumer:
     """Brings messages to the batcher and carries out what becomes of them."""
 
     def __init__(
-        self, url: str, workshop: Workshop, models: Mapping[str, Model], topology: Topology, status: Status,
+        self, broker: Broker, workshop: Workshop, models: Mapping[str, Model], topology: Topology, status: Status,
         intake: Intake,
     ) -> None:  # fmt: skip
-        self._url = url
+        self._broker = broker
         self._name = workshop.name
         self._models = models
         self._topology = topology
@@ -106,7 +107,7 @@ class Consumer:
 
     async def _consume(self) -> None:
         """One connection's life. Raises when it is over."""
-        self._connection = await connect(self._url, f"{self._name} consumes")
+        self._connection = await self._broker.connect(f"{self._name} consumes")
         channel = await self._connection.channel(publisher_confirms=False)
         await self._topology.declare(channel, self._models)
         # Asked once: every answer is a new future that the channel keeps until it closes.

@@ -72,7 +72,9 @@ Claim = Run | Defer | Drop | Missing | Late | Exhausted
 class Ledger:
     """Runs the scripts. Every method raises LedgerAway when Redis gives no answer in 5 s, or an error."""
 
-    def __init__(self, url: str, contract: Path) -> None:
+    def __init__(self, url: str, ca_file: str, contract: Path) -> None:
+        # A plain connection does not know the option.
+        tls: dict[str, Any] = {"ssl_ca_certs": ca_file} if ca_file and url.startswith("rediss:") else {}
         self._redis: Redis = Redis.from_url(
             url,
             decode_responses=True,
@@ -82,6 +84,7 @@ class Ledger:
             health_check_interval=0,
             # What to repeat is decided here: a script that ran twice may answer differently.
             retry=Retry(NoBackoff(), 0),
+            **tls,
         )
         prelude = (contract / "lua" / "prelude.lua").read_text()
         names = ("claim", "beat", "retry", "release", "restore", "settle")

@@ -9,28 +9,20 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, HeadersType
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from yarl import URL
 
+from darkroom_worker.broker import Broker
 from darkroom_worker.topology import Topology
 
 CONFIRM_SECONDS = 5
-CONNECT_SECONDS = 10
-HEARTBEAT_SECONDS = 15
 
 log = structlog.get_logger()
-
-
-async def connect(url: str, name: str) -> AbstractConnection:
-    """A plain connection: what happens when it breaks is decided by whoever holds it."""
-    parameters = {"heartbeat": str(HEARTBEAT_SECONDS), "name": name}
-    return await aio_pika.connect(URL(url).update_query(parameters), timeout=CONNECT_SECONDS)
 
 
 class Publisher:
     """One publish in flight at a time; each is repeated until the broker has confirmed it."""
 
-    def __init__(self, url: str, name: str, topology: Topology, models: tuple[str, ...]) -> None:
-        self._url = url
+    def __init__(self, broker: Broker, name: str, topology: Topology, models: tuple[str, ...]) -> None:
+        self._broker = broker
         self._name = name
         self._topology = topology
         self._models = models
@@ -75,7 +67,7 @@ class Publisher:
     async def _open(self) -> AbstractChannel:
         if self._channel is None or self._channel.is_closed:
             await self.close()
-            self._connection = await connect(self._url, f"{self._name} publishes")
+            self._connection = await self._broker.connect(f"{self._name} publishes")
             # Without on_return_raises an unroutable message would look confirmed.
             self._channel = await self._connection.channel(on_return_raises=True)
             await self._topology.declare(self._channel, self._models)

@@ -53,6 +53,7 @@ class Settings(BaseModel):
     S3_ACCESS_KEY: str = Field("minioadmin", min_length=1)
     S3_SECRET_KEY: str = Field("minioadmin", min_length=1)
     S3_BUCKET: str = Field("darkroom", pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    TLS_CA_FILE: str = ""  # PEM; trusted beside the system's certificates
     MODELS_FILE: Path = CHECKOUT / "deploy" / "models.yaml"
     CONTRACT_DIR: Path = CHECKOUT / "contract"
     RETENTION: int = Field(604_800, ge=60, le=315_360_000)  # s

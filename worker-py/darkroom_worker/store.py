@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import ssl
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -29,14 +30,17 @@ def verdict_key(job_id: str) -> str:
 class Store:
     """Every method raises StoreAway on any trouble but the one it names. Calls end within about 20 s."""
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str, secure: bool, bucket: str) -> None:
+    def __init__(
+        self, endpoint: str, access_key: str, secret_key: str, trust: ssl.SSLContext | None, bucket: str
+    ) -> None:
+        """`trust` decides whom a server with TLS may be; None: no TLS."""
         # Its default waits for minutes; how long to try again is decided by the attempt.
         self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=2, read=15), retries=False, maxsize=8, cert_reqs="CERT_REQUIRED"
+            timeout=urllib3.Timeout(connect=2, read=15), retries=False, maxsize=8, ssl_context=trust
         )
         # A region is named so that no call looks it up first.
         self._client = Minio(
-            endpoint, access_key, secret_key, secure=secure, region="us-east-1", http_client=self._http
+            endpoint, access_key, secret_key, secure=trust is not None, region="us-east-1", http_client=self._http
         )
         self._bucket = bucket
 

@@ -23,7 +23,7 @@ async def workshop_in(folder: Path, house: House, **changes: Any) -> AsyncIterat
     folders = dict.fromkeys(("WORKER_LOCK_DIR", "WORKER_CACHE_DIR"), str(folder))
     config = settings.load({"WORKER_SPARE": "false", **house.environ, **folders})
     pool = Pool(catalog.load(config.MODELS_FILE, config.WORKER_MODELS, test_mode=True), config)
-    ledger = Ledger(config.REDIS_URL, CONTRACT)
+    ledger = Ledger(config.REDIS_URL, "", CONTRACT)
     running = asyncio.create_task(pool.run())
     known: dict[str, Any] = {
         "name": "w0", "ledger": ledger, "store": store_of(house), "pool": pool, "retention": 600, "patience": 300, "limit": 300,
@@ -39,5 +39,5 @@ async def workshop_in(folder: Path, house: House, **changes: Any) -> AsyncIterat
 def store_of(house: House, endpoint: str | None = None) -> Store:
     environ = house.environ
     return Store(
-        endpoint or environ["S3_ENDPOINT"], environ["S3_ACCESS_KEY"], environ["S3_SECRET_KEY"], False, house.bucket
+        endpoint or environ["S3_ENDPOINT"], environ["S3_ACCESS_KEY"], environ["S3_SECRET_KEY"], None, house.bucket
     )

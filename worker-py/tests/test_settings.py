@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_worker import settings
+from darkroom_worker import settings, trust
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +52,13 @@ def test_a_secret_comes_from_a_file_and_is_never_repeated(tmp_path: Path) -> Non
     assert "hunter2" not in str(caught.value)
     with pytest.raises(settings.BadSetting, match="S3_SECRET_KEY_FILE=/nowhere: cannot be read"):
         settings.load({"S3_SECRET_KEY_FILE": "/nowhere"})
+
+
+def test_a_file_of_authorities_that_holds_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    for path in (tmp_path / "ca.pem", tmp_path / "none.pem"):
+        with pytest.raises(settings.BadSetting, match=f"^TLS_CA_FILE={path}: must be a file with PEM certificates"):
+            trust.context(str(path))
 
 
 def test_lists_and_seconds_are_read_as_people_write_them() -> None:

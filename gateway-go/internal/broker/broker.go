@@ -4,6 +4,7 @@ package broker
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"sync"
@@ -24,8 +25,8 @@ type Broker struct {
 	lanes *lanes // of the current publishing connection
 }
 
-// New prepares a broker; Run connects it.
-func New(url string, topology Topology, log *slog.Logger, registry prometheus.Registerer) *Broker {
+// New prepares a broker; Run connects it. Roots are the authorities of an amqps:// broker; nil means the system's.
+func New(url string, roots *x509.CertPool, topology Topology, log *slog.Logger, registry prometheus.Registerer) *Broker {
 	b := &Broker{topology: topology, log: log, outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "darkroom_publishes_total", Help: "Job messages published, by what the broker answered: acked, returned, nacked or unknown.",
 	}, []string{"outcome"})}
@@ -33,8 +34,8 @@ func New(url string, topology Topology, log *slog.Logger, registry prometheus.Re
 		b.outcomes.WithLabelValues(o.String())
 	}
 	registry.MustRegister(b.outcomes)
-	b.publishing = newLink(url, "darkroom-gateway-publish", log, b.openLanes)
-	b.consuming = newLink(url, "darkroom-gateway-consume", log, b.declareOn)
+	b.publishing = newLink(url, roots, "darkroom-gateway-publish", log, b.openLanes)
+	b.consuming = newLink(url, roots, "darkroom-gateway-consume", log, b.declareOn)
 	return b
 }
 

@@ -27,7 +27,7 @@ func connect(t *testing.T, model string) (*Broker, *amqp.Channel) {
 		t.Fatal(err)
 	}
 	topology.DeadQueue.Name += "." + model // every test hears of all dead letters, and takes them from nobody
-	b := New(url, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	b := New(url, nil, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { b.Run(ctx); close(done) }()

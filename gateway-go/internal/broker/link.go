@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -24,6 +26,7 @@ var errNoConnection = errors.New("the broker is not connected")
 // link is one supervised connection: it is dialled again for as long as its context lives.
 type link struct {
 	url    string
+	roots  *x509.CertPool
 	name   string // shown by the broker
 	log    *slog.Logger
 	opened func(*amqp.Connection) error // prepares a fresh connection; an error closes it
@@ -34,8 +37,8 @@ type link struct {
 	changed chan struct{} // closed when current changes
 }
 
-func newLink(url, name string, log *slog.Logger, opened func(*amqp.Connection) error) *link {
-	return &link{url: url, name: name, log: log, opened: opened, lost: errNoConnection, changed: make(chan struct{})}
+func newLink(url string, roots *x509.CertPool, name string, log *slog.Logger, opened func(*amqp.Connection) error) *link {
+	return &link{url: url, roots: roots, name: name, log: log, opened: opened, lost: errNoConnection, changed: make(chan struct{})}
 }
 
 // run connects and stays connected until ctx ends.
@@ -61,7 +64,10 @@ func (l *link) run(ctx context.Context) {
 
 // serve holds one connection until it is lost or ctx ends.
 func (l *link) serve(ctx context.Context) error {
-	conn, err := amqp.DialConfig(l.url, amqp.Config{Heartbeat: heartbeat, Dial: dial, Properties: amqp.Table{"connection_name": l.name, "product": "Darkroom"}})
+	conn, err := amqp.DialConfig(l.url, amqp.Config{
+		Heartbeat: heartbeat, Dial: dial, Properties: amqp.Table{"connection_name": l.name, "product": "Darkroom"},
+		TLSClientConfig: &tls.Config{RootCAs: l.roots, MinVersion: tls.VersionTLS12}, // a new one each time: the library writes the server's name into it
+	})
 	if err != nil {
 		l.set(nil, err)
 		return err

@@ -25,13 +25,14 @@ func (c *Config) check(environment map[string]string) []error {
 	if !slices.Contains([]string{"debug", "info", "warn", "warning", "error"}, c.LogLevelName) {
 		levelErr = errors.New("not a level")
 	}
-	c.IDKeys, c.Retention = keys, time.Duration(c.RetentionSeconds)*time.Second
+	roots, rootsErr := authorities(c.TLSCAPath)
+	c.IDKeys, c.Roots, c.Retention = keys, roots, time.Duration(c.RetentionSeconds)*time.Second
 	var problems []error
 	for name, good := range map[string]bool{
 		"Addr": isHostPort(c.Addr), "AdminAddr": isHostPort(c.AdminAddr), "PublishAddr": hostOf(c.PublishAddr) != "", "S3Endpoint": isHostPort(c.S3Endpoint),
 		"RabbitMQURL": hasScheme(c.RabbitMQURL, "amqp", "amqps"), "RedisURL": hasScheme(c.RedisURL, "redis", "rediss"),
 		"S3Bucket": bucketForm.MatchString(c.S3Bucket), "RetentionSeconds": c.RetentionSeconds >= 60 && c.RetentionSeconds <= 315_360_000,
-		"LogLevelName": levelErr == nil, "IDKeysText": keysErr == nil,
+		"LogLevelName": levelErr == nil, "IDKeysText": keysErr == nil, "TLSCAPath": rootsErr == nil,
 		"QueueLimit": c.QueueLimit >= 1 && c.QueueLimit <= 10_000, "OwnerLimit": c.OwnerLimit >= 0 && c.OwnerLimit <= 10_000,
 		"JanitorInterval": c.JanitorInterval >= 100*time.Millisecond && c.JanitorInterval <= time.Minute,
 		"OwnerRate":       c.OwnerRate >= 0 && c.OwnerRate <= 100_000, "AddressRate": c.AddressRate >= 0 && c.AddressRate <= 100_000,

@@ -2,6 +2,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,9 @@ type Config struct {
 	S3SecretKey string `env:"S3_SECRET_KEY" envDefault:"minioadmin" secret:"true" allowed:"some text"`
 	S3Bucket    string `env:"S3_BUCKET" envDefault:"darkroom" allowed:"a bucket name: 3 to 63 lower case letters, digits, '.' and '-'"`
 
+	// TLSCAPath names authorities that are trusted beside the system's own, for all three services.
+	TLSCAPath string `env:"TLS_CA_FILE" allowed:"the path of a file with PEM certificates"`
+
 	ModelsFile       string `env:"MODELS_FILE" envDefault:"deploy/models.yaml" allowed:"the path of a file"`
 	RetentionSeconds int64  `env:"RETENTION" envDefault:"604800" allowed:"seconds, 60 to 315360000"`
 	LogLevelName     string `env:"LOG_LEVEL" envDefault:"info" allowed:"debug, info, warn (or warning), error"`
@@ -49,9 +53,10 @@ type Config struct {
 	Grace           time.Duration `env:"GATEWAY_GRACE" envDefault:"20s" allowed:"a duration such as 20s, 0s to 10m"`
 
 	// Made from the above.
-	IDKeys    job.Keys      `env:"-"`
-	Retention time.Duration `env:"-"`
-	LogLevel  slog.Level    `env:"-"`
+	IDKeys    job.Keys       `env:"-"`
+	Retention time.Duration  `env:"-"`
+	LogLevel  slog.Level     `env:"-"`
+	Roots     *x509.CertPool `env:"-"` // nil: the system's
 }
 
 // Read reads and checks the environment. The error has one line for each bad key: key, value, what is allowed.

@@ -3,6 +3,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -29,11 +31,14 @@ type Ledger struct {
 	retention time.Duration
 }
 
-// Open prepares a ledger; it connects when it is first used. Retention is how long an ended job is kept.
-func Open(url string, retention time.Duration) (*Ledger, error) {
+// Open prepares a ledger; it connects when it is first used. Roots are the authorities of a rediss:// server; nil means the system's. Retention is how long an ended job is kept.
+func Open(url string, roots *x509.CertPool, retention time.Duration) (*Ledger, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	if options.TLSConfig != nil {
+		options.TLSConfig.RootCAs = roots
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
 	options.ContextTimeoutEnabled = true
@@ -79,7 +84,7 @@ func classify(err error) error {
 	if operation := new(net.OpError); errors.As(err, &operation) && operation.Op == "dial" {
 		return fmt.Errorf("%w: %w", job.ErrAway, err)
 	}
-	if errors.Is(err, redis.ErrPoolTimeout) {
+	if stranger := new(tls.CertificateVerificationError); errors.As(err, &stranger) || errors.Is(err, redis.ErrPoolTimeout) {
 		return fmt.Errorf("%w: %w", job.ErrAway, err)
 	}
 	for _, refusal := range refusals {

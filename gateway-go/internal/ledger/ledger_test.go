@@ -50,7 +50,7 @@ func start(t *testing.T, options ...string) *server {
 
 func (s *server) open(t *testing.T) *Ledger {
 	t.Helper()
-	l, err := Open("unix://"+s.socket, time.Hour)
+	l, err := Open("unix://"+s.socket, nil, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

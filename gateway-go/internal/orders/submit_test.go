@@ -344,7 +344,7 @@ func TestALostReplyIsAskedForAgainAndNeverMakesASecondJob(t *testing.T) {
 
 func TestWithoutRedisASubmitIsRefusedAndAReadIsToldToComeBack(t *testing.T) {
 	b := testbed.New(t, redisDatabase)
-	nowhere, err := ledger.Open("redis://127.0.0.1:1/0", testbed.Retention)
+	nowhere, err := ledger.Open("redis://127.0.0.1:1/0", nil, testbed.Retention)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,8 +29,9 @@ const (
 
 // Settings tell where the bucket is.
 type Settings struct {
-	Endpoint  string // host:port
-	Secure    bool   // TLS
+	Endpoint  string         // host:port
+	Secure    bool           // TLS
+	Roots     *x509.CertPool // its authorities; nil: the system's
 	AccessKey string
 	SecretKey string
 	Bucket    string
@@ -44,7 +47,7 @@ type Store struct {
 // Open prepares a store; it connects when it is first used.
 func Open(s Settings, decode *treaty.Decoder) (*Store, error) {
 	client, err := minio.New(s.Endpoint, &minio.Options{
-		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Secure: s.Secure, Transport: transport(),
+		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Secure: s.Secure, Transport: transport(s.Roots),
 		MaxRetries: 1, // its own retries take minutes; who may repeat does so
 	})
 	if err != nil {
@@ -53,8 +56,9 @@ func Open(s Settings, decode *treaty.Decoder) (*Store, error) {
 	return &Store{client, s.Bucket, decode}, nil
 }
 
-func transport() *http.Transport {
+func transport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		TLSHandshakeTimeout: callTimeout, ResponseHeaderTimeout: callTimeout, ExpectContinueTimeout: time.Second,
 		MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, DisableCompression: true,

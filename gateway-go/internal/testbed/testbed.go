@@ -86,7 +86,7 @@ func (b *Bed) openRedis(t *testing.T, database int) {
 	if err := b.Redis.FlushDB(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	b.Ledger = must(ledger.Open(address.String(), Retention))(t)
+	b.Ledger = must(ledger.Open(address.String(), nil, Retention))(t)
 	if err := b.Ledger.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func (b *Bed) openBroker(t *testing.T) {
 	address := setting(t, "RABBITMQ_URL")
 	topology := must(broker.ReadTopology([]string{b.Model, b.Upscale}))(t)
 	topology.DeadQueue.Name += "." + b.Model // every test hears of all dead letters, and takes them from nobody
-	b.Broker = broker.New(address, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	b.Broker = broker.New(address, nil, topology, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { b.Broker.Run(ctx); close(done) }()
