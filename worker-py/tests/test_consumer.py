@@ -91,13 +91,13 @@ def test_a_barred_model_is_not_consumed_while_the_other_is_and_both_are_once_it_
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("stamp", [True, -1, 2**60])
-def test_a_stamp_that_is_no_time_is_not_believed(house: House, tmp_path: Path, stamp: int) -> None:
+def test_a_stamp_that_is_no_time_is_not_believed(house: House, tmp_path: Path) -> None:
     with worker(house, tmp_path):
-        job = house.job()
-        house.record(job)
-        house.publish(job, stamp)
-        assert house.ended(job, 20)["state"] == "succeeded"
+        for stamp in (True, -1, 2**60):
+            job = house.job()
+            house.record(job)
+            house.publish(job, stamp)
+            assert house.ended(job, 20)["state"] == "succeeded", stamp
 
 
 async def _look(often: int) -> None:

@@ -189,6 +189,14 @@ def test_the_engine_learns_no_secret_and_imports_no_torch_for_simulated_work(
     play(story, tmp_path)
 
 
+def test_faults_are_not_heard_outside_test_mode(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, TEST_MODE="false") as pool:
+            assert (await draw(pool, job(fault="exit@1", step_ms="x"))).pictures
+
+    asyncio.run(main())
+
+
 def test_the_engine_dies_with_its_supervisor_even_while_it_hangs(tmp_path: Path) -> None:
     script = (
         "import asyncio\n"

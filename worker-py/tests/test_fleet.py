@@ -1,4 +1,4 @@
-"""Workers that start, end, share and follow each other."""
+"""A backlog, and how a worker leaves one. Sharing a queue, and following a killed worker, is shown on the whole system: tests/system."""
 
 from __future__ import annotations
 
@@ -10,30 +10,6 @@ from typing import Any
 from tests.conftest import CAP, ONE_FITS
 from tests.crew import Worker, worker
 from tests.house import House, wait_until
-
-
-def test_two_workers_share_one_queue(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path, "w0"), worker(house, tmp_path, "w1"):
-        jobs = [house.submit(steps=10) for _ in range(12)]
-        assert {house.ended(job)["worker"] for job in jobs} == {"w0", "w1"}
-
-
-def test_faults_are_not_heard_outside_test_mode(house: House, tmp_path: Path) -> None:
-    with worker(house, tmp_path, TEST_MODE="false"):
-        assert house.ended(house.submit(metadata={"fault": "exit@1", "step_ms": "x"}))["state"] == "succeeded"
-
-
-def test_a_worker_killed_in_mid_job_is_followed_by_another_without_a_second_result(
-    house: House, tmp_path: Path
-) -> None:
-    unit = Worker(house, tmp_path, "w0")
-    unit.ready()
-    job = house.submit(steps=300)
-    wait_until(lambda: int(house.redis.hget(f"job:{job.id}", "step") or 0) > 2)
-    unit.kill()
-    with worker(house, tmp_path, "w1"):
-        verdict = house.ended(job, 90)
-        assert (verdict["state"], verdict["attempt"], verdict["worker"]) == ("succeeded", 2, "w1")
 
 
 def test_a_drain_finishes_what_fits_gives_back_the_rest_and_costs_no_attempt(house: House, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_job_that_left_makes_nobody_leave(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_loaded_is_barred_tried_again_and_leaves_the_others_serving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, why: str
 ) -> None:
-    monkeypatch.setattr(pools, "QUARANTINE_SECONDS", 1.0)
+    monkeypatch.setattr(pools, "QUARANTINE_SECONDS", 0.3)
     limits = {"load": 1, "warm_up": 1}
     struck = strike(tmp_path, "b", fault)
 
@@ -171,7 +171,7 @@ def test_a_model_that_cannot_be_loaded_is_barred_tried_again_and_leaves_the_othe
 def test_a_model_that_draws_something_else_is_kept_out_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "QUARANTINE_SECONDS", 1.0)
+    monkeypatch.setattr(pools, "QUARANTINE_SECONDS", 0.3)
     struck = strike(tmp_path, "b", "error@check")
 
     async def story(pool: Pool) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import pika
 import pytest
 from PIL import Image
 
@@ -139,14 +138,6 @@ def test_a_later_version_waits_for_a_newer_worker(house: House, steady: Worker) 
     assert house.ended(late)["error"]["code"] == "deadline"
 
 
-def test_a_deleted_queue_is_declared_and_consumed_again(house: House, steady: Worker) -> None:
-    channel = house.channel()
-    channel.queue_delete(house.queue)
-    wait_until(lambda: _consumers(house) == 1, 35)
-    channel.connection.close()
-    assert house.ended(house.submit())["state"] == "succeeded"
-
-
 def test_the_metrics_are_clean_and_the_idle_supervisor_is_small(house: House, steady: Worker) -> None:
     house.ended(house.submit())
     metrics = steady.get("/metrics").text
@@ -173,17 +164,6 @@ def _canceled(house: House, job: Any) -> str:
     text = json.dumps(verdict)
     house.s3.put_object(house.bucket, f"results/{job.id}/verdict.json", io.BytesIO(text.encode()), len(text))
     return text
-
-
-def _consumers(house: House) -> int:
-    channel = house.channel()
-    try:
-        return int(channel.queue_declare(house.queue, passive=True).method.consumer_count)
-    except pika.exceptions.ChannelClosedByBroker:
-        return 0
-    finally:
-        if channel.connection.is_open:
-            channel.connection.close()
 
 
 class _dead_letters:  # noqa: N801 - used as a function
