@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import signal
 import time
@@ -115,6 +116,8 @@ def test_twenty_waiting_jobs_are_drawn_four_at_a_time_and_each_picture_is_the_on
             verdicts = [house.ended(job) for job in jobs]
             assert [verdict["spec"]["batch"] for verdict in verdicts] == [CAP] * 20
             assert [verdict["images"][0]["seed"] for verdict in verdicts] == list(range(20))
+            written: Any = Image.open(io.BytesIO(house.image(verdicts[0])))
+            assert json.loads(written.text["darkroom"])["batch"] == CAP
             assert len({pixels(house, verdict) for verdict in verdicts}) == 20
             for number in (0, 6, 19):
                 alone = queued(house, batch=1, **asked[number])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -26,9 +27,11 @@ def test_every_prompt_fits_into_every_format_beside_its_settings(format_: str, p
         "task": "simulated", "spec": spec, "input": {}, "warnings": [], "metadata": {}, "seed_drawn": False,
         "created_at": 1795300000000, "deadline": 1795300600000, "max_attempts": 3,
     })  # fmt: skip
-    picture: Any = Image.open(io.BytesIO(encode(Image.new("RGB", (64, 64), "red"), job, 1)))
+    picture: Any = Image.open(io.BytesIO(encode(Image.new("RGB", (64, 64), "red"), job, 1, 4)))
     if format_ == "png":
         text = picture.text["parameters"]
+        settings = json.loads(picture.text["darkroom"])
+        assert (settings["prompt"], settings["seed"], settings["n"], settings["batch"]) == (prompt, 8, 1, 4)
     else:
         text = picture.getexif().get_ifd(0x8769)[0x9286].removeprefix(b"UNICODE\0").decode("utf-16-be")
     assert text.startswith(prompt[:1000])

@@ -120,7 +120,7 @@ class Loop:
         trouble: Exception = RuntimeError("fewer pictures came than were asked for")
         try:
             for order, picture in self._task.draw([order for order in orders if order.live]):
-                self._encoder.submit(self._encode, order, picture, pictures[order])
+                self._encoder.submit(self._encode, order, picture, pictures[order], order.batch)
                 pictures[order] += 1
                 if pictures[order] == order.job.spec.n:
                     drawn = round((time.monotonic() - began) * 1000)
@@ -150,7 +150,7 @@ class Loop:
             order.fail(Refused(str(error)))
         return order
 
-    def _encode(self, order: Order, picture: Image, index: int) -> None:
+    def _encode(self, order: Order, picture: Image, index: int, batch: int) -> None:
         job = order.job
         if order.ended:
             return
@@ -163,7 +163,7 @@ class Loop:
                 "height": picture.height,
                 "seed": job.spec.seed + index,
             }
-            order.tell("picture", encode(picture, job, index), picture=about)
+            order.tell("picture", encode(picture, job, index, batch), picture=about)
             order.encode_ms += round((time.monotonic() - began) * 1000)
         except Exception as error:  # a thread's exception is nobody's
             log.exception("the picture could not be encoded", job_id=job.id)

@@ -20,10 +20,10 @@ CONTENT_TYPES = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
 EXTENSIONS = {"png": "png", "webp": "webp", "jpeg": "jpg"}
 
 
-def encode(picture: Image.Image, job: Job, index: int) -> bytes:
-    """The file's bytes, in the format that the job asks for. PNG and WebP are lossless."""
+def encode(picture: Image.Image, job: Job, index: int, batch: int) -> bytes:
+    """The file's bytes, in the format that the job asks for. PNG and WebP are lossless. batch: pictures that were denoised together."""
     out = io.BytesIO()
-    parameters, settings = describe(job, index)
+    parameters, settings = describe(job, index, batch)
     if job.spec.format == "png":
         text = PngInfo()
         text.add_text("parameters", parameters)
@@ -40,7 +40,7 @@ def encode(picture: Image.Image, job: Job, index: int) -> bytes:
     return out.getvalue()
 
 
-def describe(job: Job, index: int) -> tuple[str, str]:
+def describe(job: Job, index: int, batch: int) -> tuple[str, str]:
     """The `parameters` text that other tools read, and everything as JSON."""
     spec, seed = job.spec, job.spec.seed + index
     lines = [spec.prompt]
@@ -52,7 +52,7 @@ def describe(job: Job, index: int) -> tuple[str, str]:
     )
     settings: dict[str, Any] = {
         "job": job.id, "index": index, "model": job.model, "task": job.task, "simulated": job.task == "simulated",
-        **spec.model_dump(), "seed": seed, "n": 1, "versions": _versions(job.task),
+        **spec.model_dump(), "seed": seed, "n": 1, "batch": batch, "versions": _versions(job.task),
     }  # fmt: skip
     return "\n".join(lines), json.dumps(settings, ensure_ascii=False)
 
