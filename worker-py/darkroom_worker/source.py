@@ -20,7 +20,7 @@ async def fetch(shop: Workshop, job: Job) -> bytes:
     if source is None:
         return b""
     about = _image(await shop.persist(shop.store.read_verdict, source.job), source, job.owner)
-    data = await shop.persist(shop.store.read, about["key"])
+    data = await shop.persist(shop.store.read, about["key"], about["size_bytes"] + 1)  # more than that is another file
     if data is None:
         raise SourceGone("The picture to start from was deleted. Choose another.")
     if hashlib.sha256(data).hexdigest() != about["sha256"]:
@@ -30,8 +30,11 @@ async def fetch(shop: Workshop, job: Job) -> bytes:
 
 def _image(verdict: bytes | None, source: Source, owner: str) -> dict[str, Any]:
     """What the verdict says of the picture."""
-    known: dict[str, Any] = json.loads(verdict) if verdict else {}
-    if known.get("state") != "succeeded" or known["owner"] != owner:
+    try:
+        known: dict[str, Any] = json.loads(verdict or b"{}")
+    except ValueError as error:
+        raise SourceGone("What is known of the picture to start from is damaged. Choose another.") from error
+    if known.get("state") != "succeeded" or known.get("owner") != owner:
         raise SourceGone("The picture to start from is gone: its job was deleted or has expired. Choose another.")
     images: list[dict[str, Any]] = known["images"]
     if source.index >= len(images):

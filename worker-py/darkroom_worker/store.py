@@ -66,12 +66,12 @@ class Store:
         """The job's verdict; None only when S3 says for certain that there is none."""
         return self.read(verdict_key(job_id))
 
-    def read(self, key: str) -> bytes | None:
-        """An object's bytes; None only when S3 says for certain that there is none."""
+    def read(self, key: str, most: int | None = None) -> bytes | None:
+        """An object's bytes, or the first `most` of them; None only when S3 says for certain that there is none."""
         try:
             response = self._client.get_object(self._bucket, key)
             try:
-                return bytes(response.read())
+                return bytes(response.read(most))
             finally:
                 response.close()
                 response.release_conn()

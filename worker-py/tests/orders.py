@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as Pictures
 from PIL.Image import Image
 
 from darkroom_worker import catalog
-from darkroom_worker.catalog import Defaults, Model
+from darkroom_worker.catalog import Defaults, Model, Sizes
 from darkroom_worker.messages import Job
 from darkroom_worker.repertoire import Repertoire
 from darkroom_worker.tasks.fault import Fault
@@ -37,9 +39,10 @@ def tiny_model(name: str, source: Path | str | None, **changes: Any) -> Model:
     traits = REPERTOIRE.pipelines[CLASSES[name]]
     samplers = {sampler.id: sampler for sampler in REPERTOIRE.samplers if sampler.family == traits.family}
     usual = Defaults(width=SIDE, height=SIDE, steps=3, guidance_scale=3, scheduler=next(iter(samplers)))
+    larger = {"scale": 4, "sizes": Sizes(min=16, multiple_of=16)} if traits.task == "upscale" else {}
     update = {
         "id": name, "task": traits.task, "source": source and str(source), "pipeline": CLASSES[name], "traits": traits, "golden": None,
-        "schedulers": {known: {} for known in samplers}, "samplers": samplers, "defaults": usual, "batch_cap": 4, **changes,
+        "schedulers": {known: {} for known in samplers}, "samplers": samplers, "defaults": usual, "batch_cap": 4, **larger, **changes,
     }  # fmt: skip
     return pocket_studio().model_copy(update=update)
 
@@ -62,7 +65,7 @@ class Said(list[dict[str, Any]]):
 
 
 def order(model: Model, said: Said | None = None, fault: str | None = None, **spec: Any) -> Order:
-    """What the usual request for this model comes to, with these changes of its spec."""
+    """What the usual request for this model comes to, with these changes of its spec; an upscaler is given a picture of two colours."""
     usual = model.defaults
     decided = {
         "prompt": "a red mug on a white background", "negative_prompt": "", "width": usual.width, "height": usual.height,
@@ -74,7 +77,18 @@ def order(model: Model, said: Said | None = None, fault: str | None = None, **sp
         "created_at": 1795300000000, "deadline": 1795300600000, "max_attempts": 3,
     }  # fmt: skip
     wanted = Fault.asked({"fault": fault} if fault else {}, 1)
-    return Order(Job.model_validate(fields), wanted, said if said is not None else Said())
+    job = Job.model_validate(fields)
+    image = picture_file(job.spec.width // model.scale, job.spec.height // model.scale) if model.scale else b""
+    return Order(job, wanted, said if said is not None else Said(), image=image)
+
+
+def picture_file(width: int, height: int, left: str = "red", right: str = "navy", kind: str = "PNG") -> bytes:
+    """A picture of two colours, side by side."""
+    picture = Pictures.new("RGB", (width, height), left)
+    picture.paste(right, (width // 2, 0, width, height))
+    out = io.BytesIO()
+    picture.save(out, kind)
+    return out.getvalue()
 
 
 class Failed(Exception):

@@ -451,10 +451,14 @@ def test_a_picture_to_start_from_that_is_not_there_refuses_the_job(house: House,
         assert gone in await refusal(workshop, stolen)
         assert "has no image 1" in await refusal(workshop, house.job(image={"job": source.id, "index": 1}))
         key = house.ended(source)["images"][0]["key"]
-        house.s3.put_object(house.bucket, key, io.BytesIO(b"other"), 5)
-        assert "is damaged" in await refusal(workshop, house.job(image=of_source))
+        for other in (b"other", house.image(house.ended(source)) + b"more"):
+            house.s3.put_object(house.bucket, key, io.BytesIO(other), len(other))
+            assert "is damaged" in await refusal(workshop, house.job(image=of_source))
+        assert workshop.store.read(key, 3) == b"\x89PN", "no more is read than is wanted"
         house.s3.remove_object(house.bucket, key)
         assert "was deleted" in await refusal(workshop, house.job(image=of_source))
+        house.s3.put_object(house.bucket, f"results/{source.id}/verdict.json", io.BytesIO(b"{"), 1)
+        assert "is known of the picture to start from is damaged" in await refusal(workshop, house.job(image=of_source))
 
     play(story)
 

@@ -6,6 +6,7 @@ add in another order for another number of rows. A prompt, a guidance or noise t
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,7 @@ from tests.orders import CLASSES, REPERTOIRE, Failed, Said, draw, draw_together,
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default", "ignore:Should have")]
 
-NAMES = ["sd", "sdxl", "sd3", "flux", "flux_schnell"]
+NAMES = ["sd", "sdxl", "sd3", "flux", "flux_schnell", "upscale"]
 FITTING = [
     (name, sampler.id)
     for name in NAMES
@@ -44,7 +45,8 @@ def traits(name: str) -> Pipeline:
 def loaded(name: str) -> TextToImage:
     """The task of a tiny folder; loaded once for all tests, as in an engine."""
     if name not in _loaded:
-        _loaded[name] = TextToImage(tiny_model(name, tiny.folder(name)), setup())
+        model = tiny_model(name, tiny.folder(name))
+        _loaded[name] = importlib.import_module(f"darkroom_worker.tasks.{model.task}").create(model, setup())
         _loaded[name].load()
     return _loaded[name]
 

@@ -35,12 +35,13 @@ _BLACK = 2 / 255  # no brighter pixel anywhere: no picture
 
 
 @dataclass(eq=False)
-class _Row:
+class Row:
     """One picture of a batch."""
 
     spec: Spec
     seed: int
     text: Text  # encoded for this row alone: what stands beside it changes nothing of it
+    source: Image.Image | None = None  # that it begins with, where the task wants one
 
 
 class _Guidance(float):
@@ -59,7 +60,7 @@ class _Guidance(float):
         return (rows * difference).to(difference.dtype)
 
 
-_Piece = tuple[Order, _Row]
+_Piece = tuple[Order, Row]
 
 
 def create(model: Model, setup: Setup) -> Task:
@@ -133,7 +134,7 @@ class TextToImage:
 
     def draw_alone(self, spec: Spec) -> Image.Image:
         """The first picture of a spec, for no order. Raises Refused, BadOutput, and whatever the device does."""
-        row = _Row(spec, spec.seed, self._read(spec))
+        row = Row(spec, spec.seed, self._read(spec), self._source(spec))
         latents = self._denoise([row], lambda _step: None)
         picture = self._develop(spec, latents)
         if self._setup.previews and not self._previewer.fitted:
@@ -178,8 +179,12 @@ class TextToImage:
     def _rows(self, order: Order) -> list[_Piece]:
         spec = order.job.spec
         order.warnings += self._prompts.unread(spec.prompt, spec.negative_prompt if self._is_guided(spec) else "")
-        text = self._read(spec)
-        return [(order, _Row(spec, spec.seed + index, text)) for index in range(spec.n)]
+        text, source = self._read(spec), self._source(spec, order.image)
+        return [(order, Row(spec, spec.seed + index, text, source)) for index in range(spec.n)]
+
+    def _source(self, spec: Spec, file: bytes | None = None) -> Image.Image | None:
+        """The picture that those of this spec begin with; file: the one that its job was given, None where it is nobody's job."""
+        return None
 
     def _read(self, spec: Spec) -> Text:
         text: Text = self._prompts.read(spec.prompt, spec.negative_prompt, self._is_guided(spec))
@@ -192,7 +197,7 @@ class TextToImage:
     def _together(self, rows: list[_Piece]) -> list[_Piece]:
         """Those that can run as one batch with the first."""
 
-        def kind(row: _Row) -> object:
+        def kind(row: Row) -> object:
             scale = row.spec.guidance_scale
             return scale > 1 if self._has_guidance_by_row else scale
 
@@ -239,31 +244,38 @@ class TextToImage:
             order.stage("decoding")
         return latents
 
-    def _denoise(self, rows: Sequence[_Row], after_step: Callable[[int], None]) -> torch.Tensor:
+    def _denoise(self, rows: Sequence[Row], after_step: Callable[[int], None]) -> torch.Tensor:
         """Latents of rows of one size, number of steps and scheduler. after_step: told how many are done."""
         spec, own = rows[0].spec, self._pipeline.scheduler
-
-        def told(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            # A sampler of second order calls the network twice a step.
-            after_step((index + 1) * spec.steps // self._pipeline.num_timesteps)
-            return tensors
-
         scheduler = self._schedulers.new(self._sampler(spec.scheduler), [row.seed for row in rows])
         if self._setup.previews:
             self._previewer.watch(scheduler)
         self._pipeline.scheduler = scheduler
         try:
             result = self._pipeline(
-                width=spec.width, height=spec.height, num_inference_steps=spec.steps, guidance_scale=_guidance(rows),
+                num_inference_steps=spec.steps, guidance_scale=_guidance(rows), output_type="latent",
                 # A generator on the CPU gives the same noise whatever computes the rest.
                 generator=[torch.Generator().manual_seed(row.seed) for row in rows],
-                output_type="latent", callback_on_step_end=told, callback_on_step_end_tensor_inputs=["latents"],
-                **together([row.text for row in rows]),
+                **together([row.text for row in rows]), **self._own_way(rows, after_step),
             )  # fmt: skip
         finally:
             self._pipeline.scheduler = own
         latents: torch.Tensor = result.images
         return latents
+
+    def _own_way(self, rows: Sequence[Row], after_step: Callable[[int], None]) -> dict[str, Any]:
+        """What the pipelines of this task take beside what all take."""
+        spec = rows[0].spec
+
+        def told(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            # A sampler of second order calls the network twice a step.
+            after_step((index + 1) * spec.steps // self._pipeline.num_timesteps)
+            return tensors
+
+        return {
+            "width": spec.width, "height": spec.height,
+            "callback_on_step_end": told, "callback_on_step_end_tensor_inputs": ["latents"],
+        }  # fmt: skip
 
     def _sampler(self, name: str) -> Sampler:
         if name not in self.model.samplers:
@@ -272,7 +284,7 @@ class TextToImage:
             )
         return self.model.samplers[name]
 
-    def _finish(self, order: Order, row: _Row, latents: torch.Tensor) -> Image.Image | None:
+    def _finish(self, order: Order, row: Row, latents: torch.Tensor) -> Image.Image | None:
         """The order's next picture; None where nobody waits for it, or it came out broken and the order has failed."""
         if not order.live:
             return None
@@ -317,7 +329,7 @@ class TextToImage:
     def _seconds_per_step(self, width: int, height: int, rows: int) -> float:
         """Of a batch. The first step is not counted: it chooses kernels, and compiles where that is asked for."""
         spec = self.usual(width=width, height=height, steps=4)
-        text, ended = self._read(spec), []
+        text, source, ended = self._read(spec), self._source(spec), []
 
         def after_step(_step: int) -> None:
             if self._device == "cuda":
@@ -325,7 +337,7 @@ class TextToImage:
             ended.append(time.monotonic())
 
         try:
-            self._denoise([_Row(spec, seed, text) for seed in range(rows)], after_step)
+            self._denoise([Row(spec, seed, text, source) for seed in range(rows)], after_step)
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{rows} rows do not fit") from error
         return (ended[-1] - ended[0]) / (len(ended) - 1)
@@ -345,7 +357,7 @@ class TextToImage:
         return False
 
 
-def _guidance(rows: Sequence[_Row]) -> float:
+def _guidance(rows: Sequence[Row]) -> float:
     scales = [row.spec.guidance_scale for row in rows]
     return scales[0] if len(set(scales)) == 1 else _Guidance(scales)
 
