@@ -34,8 +34,13 @@ type API struct {
 	Stopping context.Context                                          //nolint:containedctx // ends when the server stops: long waits return early
 }
 
+// Mux takes routes.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
 // Register puts every route of the API on mux.
-func (a *API) Register(mux *http.ServeMux) {
+func (a *API) Register(mux Mux) {
 	mux.Handle("POST /v1/jobs", a.owned(a.submit))
 	mux.Handle("GET /v1/jobs", a.owned(a.list))
 	mux.Handle("GET /v1/jobs/{id}", a.owned(a.read))
@@ -45,7 +50,7 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle("GET /v1/jobs/{id}/preview", a.owned(a.preview))
 	mux.Handle("GET /v1/models", a.owned(a.models))
 	mux.Handle("GET /v1/limits", a.owned(a.limits))
-	mux.HandleFunc("GET /openapi.json", a.contract)
+	mux.Handle("GET /openapi.json", http.HandlerFunc(a.contract))
 }
 
 // handler answers one request of a known owner, or says why not.

@@ -57,7 +57,7 @@ func TestWithS3AwayACancelIsDecidedInRedisAndSealedLater(t *testing.T) {
 func TestADeleteWithS3AwayIsFinishedLater(t *testing.T) {
 	b, d := whole(t)
 	id := submit(t, d).ID
-	succeed(t, b, d, id, "picture")
+	b.Succeed(t, d, id, "picture")
 	without := b.Desk(b.Ledger, b.Broker, away(t, b))
 	if err := without.Delete(t.Context(), owner, id); codeOf(err) != job.StorageUnavailable {
 		t.Fatal(err)

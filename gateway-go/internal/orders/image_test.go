@@ -11,18 +11,11 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-func put(t *testing.T, b *testbed.Bed, key, text string) {
-	t.Helper()
-	if _, err := b.S3.PutObject(t.Context(), b.Bucket(), key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAnImageIsReadFromAnyOffsetAndNeverWrong(t *testing.T) {
 	b, d := whole(t)
 	id := submit(t, d).ID
 	picture := strings.Repeat("picture ", 50_000)
-	succeed(t, b, d, id, picture)
+	b.Succeed(t, d, id, picture)
 	image, err := d.Image(t.Context(), owner, id, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +39,7 @@ func TestAnImageIsReadFromAnyOffsetAndNeverWrong(t *testing.T) {
 		t.Errorf("image 1: %v", err)
 	}
 	key := keyOf(t, b, id)
-	put(t, b, key, strings.Repeat("pictore ", 50_000))
+	b.Put(t, key, strings.Repeat("pictore ", 50_000))
 	if _, err := d.Image(t.Context(), owner, id, 0); codeOf(err) != job.ResultLost {
 		t.Errorf("altered: %v", err)
 	}

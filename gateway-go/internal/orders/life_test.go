@@ -2,8 +2,6 @@ package orders_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -17,30 +15,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 )
-
-// succeed does a worker's part: claim, store, verdict, settle.
-func succeed(t *testing.T, b *testbed.Bed, d *orders.Desk, id string, pictures ...string) {
-	t.Helper()
-	b.Script(t, "claim", id, b.Model, "worker-1", b.Ledger.Now().UnixMilli(), 30_000)
-	r, _, err := b.Ledger.Read(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := d.VerdictOf(id, r, job.StateSucceeded, nil)
-	for i, picture := range pictures {
-		sum := sha256.Sum256([]byte(picture))
-		image := job.Image{
-			Index: i, Key: fmt.Sprintf("results/%s/%d-0a1b2c3d/%d.png", id, r.Fence, i), ContentType: "image/png", Width: 128, Height: 128,
-			SizeBytes: int64(len(picture)), SHA256: hex.EncodeToString(sum[:]), Seed: 7 + int64(i),
-		}
-		put(t, b, image.Key, picture)
-		v.Images = append(v.Images, image)
-	}
-	v.Timings = &job.Timings{WorkMS: new(int64(1500)), DenoiseMS: new(int64(900))}
-	if _, err := d.End(t.Context(), v); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func read(t *testing.T, d *orders.Desk, id string) job.Job {
 	t.Helper()
@@ -70,7 +44,7 @@ func TestARunningJobShowsItsStepsAndItsPreview(t *testing.T) {
 func TestAFinishedJobShowsItsPicturesAndOutlivesAFlush(t *testing.T) {
 	b, d := whole(t)
 	id := submit(t, d).ID
-	succeed(t, b, d, id, "one", "two")
+	b.Succeed(t, d, id, "one", "two")
 	before := read(t, d, id)
 	if before.Status != job.Succeeded || len(before.Outputs) != 2 || before.Outputs[1].Seed != 8 || before.Outputs[1].URL != "/v1/jobs/"+id+"/images/1" ||
 		before.Progress.Value != 1 || before.CompletedAt == nil || before.ExpiresAt == nil || before.Metrics.DenoiseMS == nil || before.Metrics.TotalMS == nil || before.RetryAfter != 0 {
@@ -172,7 +146,7 @@ func TestACanceledJobStaysCanceled(t *testing.T) {
 func TestACancelAfterTheEndChangesNothing(t *testing.T) {
 	b, d := whole(t)
 	id := submit(t, d).ID
-	succeed(t, b, d, id, "picture")
+	b.Succeed(t, d, id, "picture")
 	if j, err := d.Cancel(t.Context(), owner, id); err != nil || j.Status != job.Succeeded {
 		t.Fatalf("%+v, %v", j, err)
 	}
@@ -181,7 +155,7 @@ func TestACancelAfterTheEndChangesNothing(t *testing.T) {
 func TestADeletedJobIsGoneForGoodWithItsPictures(t *testing.T) {
 	b, d := whole(t)
 	live, done := submit(t, d).ID, submit(t, d).ID
-	succeed(t, b, d, done, "picture")
+	b.Succeed(t, d, done, "picture")
 	for _, id := range []string{live, done} {
 		if err := d.Delete(t.Context(), owner, id); err != nil {
 			t.Fatal(err)
@@ -258,7 +232,7 @@ func TestWaitEndsWithTheJobOrWithItsTime(t *testing.T) {
 		}
 		ended <- j
 	}()
-	succeed(t, b, d, id, "picture")
+	b.Succeed(t, d, id, "picture")
 	if j := <-ended; j.Status != job.Succeeded {
 		t.Fatalf("%+v", j)
 	}
@@ -280,7 +254,7 @@ func beat(t *testing.T, b *testbed.Bed, name, fields string) {
 
 func TestAWorkerThatCannotLoadAModelDoesNotServeIt(t *testing.T) {
 	b, d := whole(t)
-	succeed(t, b, d, submit(t, d).ID, "picture")
+	b.Succeed(t, d, submit(t, d).ID, "picture")
 	beat(t, b, "w1", fmt.Sprintf(`"warm":[%q],"barred":{%q:"its golden picture differs."}`, b.Model, b.Model))
 	d = b.Desk(b.Ledger, b.Broker, b.Store) // one that has not looked yet
 	j := submit(t, d)
@@ -323,7 +297,7 @@ func TestModelsShowTheirWorkersLineAndPace(t *testing.T) {
 	b.Redis.Set(t.Context(), "worker:w1", fmt.Sprintf(`{"name":"w1","version":"1","models":[%q],"warm":[%q],"held":[],"state":"ready","started_at":%d,"at":%d}`, b.Model, b.Model, now, now), time.Minute)
 	b.Redis.ZAdd(t.Context(), "workers", redis.Z{Score: float64(now), Member: "w1"}, redis.Z{Score: float64(now - 60_000), Member: "dead"})
 	first := submit(t, d).ID
-	succeed(t, b, d, first, "picture")
+	b.Succeed(t, d, first, "picture")
 	d = b.Desk(b.Ledger, b.Broker, b.Store) // one that has not looked yet
 	j := submit(t, d)
 	if j.ETASeconds == nil || *j.ETASeconds != 1.5 || *j.QueuePosition != 1 || *j.WaitingFor != "It is about to start." || j.RetryAfter != 0.5 {

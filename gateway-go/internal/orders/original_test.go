@@ -15,7 +15,7 @@ func enlarge(b *testbed.Bed, id string, index int) job.Request {
 func TestAFinishedPictureOfOnesOwnIsEnlarged(t *testing.T) {
 	b, d := whole(t)
 	id := submit(t, d).ID
-	succeed(t, b, d, id, "one", "two")
+	b.Succeed(t, d, id, "one", "two")
 	estimate, err := d.DryRun(t.Context(), owner, enlarge(b, id, 1))
 	if err != nil || estimate.Kind != "upscale" || estimate.Effective.Width != 512 || estimate.Effective.Image == nil {
 		t.Fatalf("%+v, %v", estimate, err)
@@ -36,7 +36,7 @@ func TestAFinishedPictureOfOnesOwnIsEnlarged(t *testing.T) {
 func TestARepeatedUpscaleIsTheSameJobThoughItsPictureIsGone(t *testing.T) {
 	b, d := whole(t)
 	id := submit(t, d).ID
-	succeed(t, b, d, id, "one")
+	b.Succeed(t, d, id, "one")
 	first, _, err := d.Submit(t.Context(), owner, enlarge(b, id, 0), "key")
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestARepeatedUpscaleIsTheSameJobThoughItsPictureIsGone(t *testing.T) {
 func TestAPictureThatCannotBeEnlargedIsToldByItsField(t *testing.T) {
 	b, d := whole(t)
 	done, queued, canceled, deleted := submit(t, d).ID, submit(t, d).ID, submit(t, d).ID, submit(t, d).ID
-	succeed(t, b, d, done, "one", "two")
+	b.Succeed(t, d, done, "one", "two")
 	if _, err := d.Cancel(t.Context(), owner, canceled); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestAPictureThatCannotBeEnlargedIsToldByItsField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	succeed(t, b, d, foreign.ID, "picture")
+	b.Succeed(t, d, foreign.ID, "picture")
 	for name, c := range map[string]struct {
 		id    string
 		index int

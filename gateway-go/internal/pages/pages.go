@@ -40,8 +40,13 @@ type Studio struct {
 	render *renderer
 }
 
+// Mux takes routes.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
 // Register parses every template and puts every route of the page on mux. An error means that the binary is broken.
-func (s *Studio) Register(mux *http.ServeMux) error {
+func (s *Studio) Register(mux Mux) error {
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
 		return err
@@ -67,7 +72,7 @@ func (s *Studio) Register(mux *http.ServeMux) error {
 	mux.Handle("GET /status", s.page(s.status))
 	mux.Handle("GET /status/books", s.fragment(s.pollBooks))
 	mux.Handle("GET /strip", s.fragment(s.pollStrip))
-	mux.HandleFunc("GET /docs", s.docs)
+	mux.Handle("GET /docs", http.HandlerFunc(s.docs))
 	mux.Handle("GET /static/{name}", s.assets)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/problem"
 )
 
 // notice is trouble in two parts: what, and what it means.
@@ -51,6 +52,7 @@ func retryIn(d time.Duration) string {
 // Refuse answers a whole page with the refusal's own status; also for an address that is none of the studio's.
 func (s *Studio) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	blame(w, err)
+	problem.Headers(w, problem.Refusal(err))
 	view := struct {
 		layout
 		Heading, Text string

@@ -16,6 +16,11 @@ func secure(next http.Handler) http.Handler {
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store") // unless the handler knows better
+		if len(r.TransferEncoding) > 0 {
+			// net/http drops a Content-Length beside it unseen; then the connection must end with the answer (RFC 9112, section 6.3), or a proxy that
+			// believed the length would hand over the rest of the body as somebody's next request.
+			header.Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

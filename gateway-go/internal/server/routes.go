@@ -29,7 +29,6 @@ func Public(mux *http.ServeMux, page Refuse, limits *Limits, proxies auth.Proxie
 func toPersonOrProgram(page Refuse) Refuse {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		if strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/v1/") {
-			problem.Headers(w, problem.Refusal(err))
 			page(w, r, err)
 			return
 		}

@@ -3,6 +3,8 @@ package testbed
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -168,6 +170,38 @@ func (b *Bed) Script(t *testing.T, name string, arguments ...any) []string {
 	prelude := must(contract.Files.ReadFile("lua/prelude.lua"))(t)
 	text := must(contract.Files.ReadFile("lua/" + name + ".lua"))(t)
 	return must(redis.NewScript(string(prelude)+"\n"+string(text)).Run(t.Context(), b.Redis, nil, arguments...).StringSlice())(t)
+}
+
+// Succeed does a worker's part: claim, store, verdict, settle.
+func (b *Bed) Succeed(t *testing.T, d *orders.Desk, id string, pictures ...string) {
+	t.Helper()
+	b.Script(t, "claim", id, b.Model, "worker-1", b.Ledger.Now().UnixMilli(), 30_000)
+	r, _, err := b.Ledger.Read(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := d.VerdictOf(id, r, job.StateSucceeded, nil)
+	for i, picture := range pictures {
+		sum := sha256.Sum256([]byte(picture))
+		image := job.Image{
+			Index: i, Key: fmt.Sprintf("results/%s/%d-0a1b2c3d/%d.png", id, r.Fence, i), ContentType: "image/png", Width: 128, Height: 128,
+			SizeBytes: int64(len(picture)), SHA256: hex.EncodeToString(sum[:]), Seed: 7 + int64(i),
+		}
+		b.Put(t, image.Key, picture)
+		v.Images = append(v.Images, image)
+	}
+	v.Timings = &job.Timings{WorkMS: new(int64(1500)), DenoiseMS: new(int64(900))}
+	if _, err := d.End(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Put stores an object, whatever was there.
+func (b *Bed) Put(t *testing.T, key, text string) {
+	t.Helper()
+	if _, err := b.S3.PutObject(t.Context(), b.Bucket(), key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func setting(t *testing.T, key string) string {
