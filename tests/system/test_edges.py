@@ -66,7 +66,7 @@ def new_key(stack: Stack) -> str:
     key = keys(stack, "add", "system tests").strip()
     client = Client(stack.gateways, key)
     for gateway in range(len(stack.gateways)):
-        until(lambda: client.request("GET", "/v1/jobs", gateway).is_success, 5, "it is known")  # noqa: B023
+        until(lambda: client.request("GET", "/v1/jobs", gateway).is_success, 20, "it is known")  # noqa: B023
     return key
 
 
@@ -105,7 +105,7 @@ def test_a_revoked_key_is_refused_within_seconds(stack: Stack) -> None:
     client = Client(stack.gateways, fresh)
     client.accepted()
     keys(stack, "revoke", fresh.split("_")[1])
-    until(lambda: client.request("GET", "/v1/jobs").status_code == 401, 5, "it is refused")
+    until(lambda: client.request("GET", "/v1/jobs").status_code == 401, 20, "it is refused")
 
 
 def test_a_page_of_another_site_may_not_post(client: Client) -> None:

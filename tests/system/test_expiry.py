@@ -22,11 +22,11 @@ def test_a_deleted_job_and_its_pictures_are_gone(client: Client, books: Books) -
 
 
 def test_a_running_job_that_is_deleted_ends_first(client: Client, books: Books) -> None:
-    job = client.accepted(**lasting(20))
+    job = client.accepted(**lasting(60))
     worker = client.running(job)["worker"]
     assert client.delete(job).status_code == 204
     assert client.request("GET", f"/v1/jobs/{job}").status_code == 410
-    until(lambda: job not in books.held(worker), 5, "the worker lets go of it")
+    until(lambda: job not in books.held(worker), 20, "the worker lets go of it")
 
 
 def test_a_job_past_its_retention_expires(client: Client, books: Books) -> None:

@@ -29,7 +29,7 @@ def test_the_models_tell_how_many_workers_are_alive(stack: Stack, client: Client
         models = client.request("GET", "/v1/models").json()["models"]
         return int(next(model["workers"] for model in models if model["id"] == "simulated"))
 
-    until(lambda: alive() == len(stack.workers), 10, "all are seen")
+    until(lambda: alive() == len(stack.workers), 30, "all are seen")
     stack.stop(stack.workers[-1])
     until(lambda: alive() == len(stack.workers) - 1, 30, "one less")
     stack.start(stack.workers[-1])
