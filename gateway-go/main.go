@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -28,8 +29,15 @@ import (
 	"darkroom/gateway/internal/pages"
 	"darkroom/gateway/internal/server"
 	"darkroom/gateway/internal/store"
+	"darkroom/gateway/internal/tracing"
 	"darkroom/gateway/internal/treaty"
 )
+
+// version of the release, the same in both halves.
+const version = "0.1.0"
+
+// lastSpans is how long the spans of the last requests may take to be sent.
+const lastSpans = 5 * time.Second
 
 func main() {
 	stopping, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -56,10 +64,15 @@ func serve(stopping context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: settings.LogLevel}))
+	log := slog.New(tracing.LogHandler{Handler: slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: settings.LogLevel})})
 	slog.SetDefault(log)
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), server.BuildInfo(version))
+	traces, err := tracing.Start(stopping, settings.OTLPEndpoint, version, log)
+	if err != nil {
+		return fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
+	}
+	defer func() { sendSpans(traces, log) }()
 	stopping, stop := context.WithCancel(stopping)
 	defer stop()
 
@@ -96,6 +109,7 @@ func serve(stopping context.Context) error {
 		{Name: "s3", Prove: s3.Check, Ready: s3.Ready},
 		{Name: "rabbitmq", Ready: rabbitmq.Ready},
 	}}
+	metrics.MustRegister(health)
 
 	keys, err := auth.OpenKeys(settings.APIKeysPath)
 	if err != nil {
@@ -134,12 +148,20 @@ func serve(stopping context.Context) error {
 		stop()
 	})
 	err = server.Run(stopping, settings.Grace, log,
-		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: server.Public(mux, studio.Refuse, limits, proxies, metrics, log)},
+		server.Listener{Key: "GATEWAY_ADDR", Address: settings.Addr, Handler: server.Public(mux, studio.Refuse, limits, proxies, traces, metrics, log)},
 		server.Listener{Key: "GATEWAY_ADMIN_ADDR", Address: settings.AdminAddr, Handler: server.Admin(health, metrics)})
 	stop()
 	finish()
 	background.Wait()
 	return errors.Join(err, misfit)
+}
+
+func sendSpans(traces *tracing.Tracing, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastSpans)
+	defer cancel()
+	if err := traces.Stop(ctx); err != nil {
+		log.Warn("the last spans were not sent", "error", err)
+	}
 }
 
 func namesOf(models []job.Model) []string {

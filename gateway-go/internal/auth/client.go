@@ -42,6 +42,9 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return client
 }
 
+// Proxied reports whether a request comes through a proxy that is believed.
+func (p Proxies) Proxied(r *http.Request) bool { return p.trust(peer(r)) }
+
 // HTTPS reports whether the caller came by https, as far as is known.
 func (p Proxies) HTTPS(r *http.Request) bool {
 	return r.TLS != nil || p.trust(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")

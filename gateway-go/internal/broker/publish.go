@@ -5,6 +5,9 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+	"go.opentelemetry.io/otel/trace"
+
+	"darkroom/gateway/internal/tracing"
 )
 
 // Outcome is what became of a publish.
@@ -39,6 +42,8 @@ type Envelope struct {
 func (b *Broker) Publish(ctx context.Context, e Envelope) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
+	ctx, span := tracing.Begin(ctx, "publish "+b.topology.WorkQueue.Exchange, trace.SpanKindProducer, e.ID)
+	defer span.End()
 	outcome := b.publish(ctx, e)
 	if outcome == Returned {
 		if err := b.redeclare(ctx); err != nil {
@@ -64,7 +69,7 @@ func (b *Broker) publish(ctx context.Context, e Envelope) Outcome {
 	if lane == nil {
 		return Unknown
 	}
-	confirm, err := lane.ch.PublishWithDeferredConfirm(b.topology.WorkQueue.Exchange, e.Model, true, false, e.properties(b.topology.MessageType))
+	confirm, err := lane.ch.PublishWithDeferredConfirm(b.topology.WorkQueue.Exchange, e.Model, true, false, e.properties(ctx, b.topology.MessageType))
 	if err != nil {
 		pool.replace(lane)
 		return Unknown
@@ -109,8 +114,9 @@ func (b *Broker) redeclare(ctx context.Context) error {
 	return bounded(ctx, func() error { return b.declareOn(conn) })
 }
 
-func (e Envelope) properties(messageType string) amqp.Publishing {
+func (e Envelope) properties(ctx context.Context, messageType string) amqp.Publishing {
 	headers := amqp.Table{"version": int64(e.Version), "deadline": e.Deadline, "published_at": e.PublishedAt}
+	tracing.Inject(ctx, headers)
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: "application/json", MessageId: e.ID, Type: messageType, Headers: headers, Body: e.Body,
 	}

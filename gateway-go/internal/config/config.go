@@ -52,6 +52,9 @@ type Config struct {
 	TrustedProxies  []string      `env:"GATEWAY_TRUSTED_PROXIES" allowed:"addresses or networks, separated by commas"`
 	Grace           time.Duration `env:"GATEWAY_GRACE" envDefault:"20s" allowed:"a duration such as 20s, 0s to 10m"`
 
+	// OTLPEndpoint is where traces go; the exporter reads it and its further variables itself.
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" allowed:"http:// or https:// URL"`
+
 	// Made from the above.
 	IDKeys    job.Keys       `env:"-"`
 	Retention time.Duration  `env:"-"`

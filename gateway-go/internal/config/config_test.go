@@ -43,7 +43,7 @@ func TestABadValueIsOneLineWithKeyValueAndWhatIsAllowed(t *testing.T) {
 		"GATEWAY_ADDR": "8080", "RABBITMQ_URL": "http://x", "REDIS_URL": "unix://nope", "S3_ENDPOINT": "http://s3:9000", "S3_SECURE": "maybe", "S3_BUCKET": "A",
 		"RETENTION": "7d", "LOG_LEVEL": "loud", "TEST_MODE": "2", "GATEWAY_ID_KEYS": "abc", "GATEWAY_QUEUE_LIMIT": "10001", "GATEWAY_OWNER_LIMIT": "-1",
 		"GATEWAY_JANITOR": "on?", "GATEWAY_JANITOR_INTERVAL": "1h", "GATEWAY_TRUSTED_PROXIES": "10.0.0.0/8,here", "GATEWAY_OWNER_RATE": "many", "GATEWAY_GRACE": "-1s",
-		"TLS_CA_FILE": "config_test.go",
+		"TLS_CA_FILE": "config_test.go", "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318",
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := map[string]string{"GATEWAY_ID_KEYS": key}

@@ -63,6 +63,7 @@ func (j *Janitor) seal(ctx context.Context) error {
 		if err := j.desk.Seal(ctx, id); err != nil {
 			return err // S3 is still away
 		}
+		j.metrics.sealed.Inc()
 		j.log.Info("verdict sealed", "job_id", id)
 	}
 	return nil

@@ -53,7 +53,7 @@ type Ledger interface {
 	Mark(ctx context.Context, model string, before time.Time) (int64, error)
 	Workers(context.Context) ([]ledger.Heartbeat, error)
 	Books(context.Context) (job.Ledger, error)
-	Length(ctx context.Context, model string) (int, error)
+	Waiting(ctx context.Context, model string) (length int, oldest time.Duration, err error)
 }
 
 // Broker is what the janitor needs of RabbitMQ.
@@ -76,7 +76,7 @@ type Store interface {
 func New(desk *orders.Desk, l Ledger, b Broker, s Store, decode *treaty.Decoder, models []string, interval, retention time.Duration, log *slog.Logger, registry prometheus.Registerer) *Janitor {
 	return &Janitor{
 		desk: desk, ledger: l, broker: b, store: s, decode: decode, models: models, interval: interval, retention: retention,
-		log: log, metrics: newMetrics(registry), suspects: map[string]bool{},
+		log: log, metrics: newMetrics(registry, models), suspects: map[string]bool{},
 	}
 }
 
@@ -126,6 +126,7 @@ func (j *Janitor) Pass(ctx context.Context) {
 		j.step(ctx, "strays", j.dropStrays)
 	}
 	j.step(ctx, "books", j.publishBooks)
+	j.metrics.passed.SetToCurrentTime()
 	j.passes++
 }
 
@@ -134,6 +135,7 @@ func (j *Janitor) step(ctx context.Context, name string, act func(context.Contex
 	defer cancel()
 	err := act(limited)
 	if err != nil && ctx.Err() == nil {
+		j.metrics.failures.WithLabelValues(name).Inc()
 		j.log.Warn("a janitor's step waits for the next pass", "step", name, "error", err)
 	}
 	return err == nil

@@ -14,9 +14,16 @@ type metrics struct {
 	books       *prometheus.GaugeVec
 	unaccounted prometheus.Gauge
 	waiting     *prometheus.GaugeVec
+	oldest      *prometheus.GaugeVec
+	sealed      prometheus.Counter
+	failures    *prometheus.CounterVec
+	passed      prometheus.Gauge
 }
 
-func newMetrics(registry prometheus.Registerer) *metrics {
+// steps of a pass, as they are named where they are taken.
+var steps = []string{"clock", "epoch", "deadlines", "outbox", "lost messages", "seals", "garbage", "sweep", "strays", "books"}
+
+func newMetrics(registry prometheus.Registerer, models []string) *metrics {
 	m := &metrics{
 		republished: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "darkroom_republished_total", Help: "Job messages published again: from the outbox, because they were lost, or because they died.",
@@ -31,11 +38,31 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}, []string{"entry"}),
 		unaccounted: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkroom_jobs_unaccounted", Help: "Accepted jobs that nobody can say the state of. It must be 0."}),
 		waiting:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "darkroom_queue_jobs", Help: "Jobs waiting in the line of a model."}, []string{"model"}),
+		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "darkroom_queue_oldest_seconds", Help: "How long ago the oldest job in the line of a model was submitted; 0 when nobody waits.",
+		}, []string{"model"}),
+		sealed: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkroom_sealed_late_total", Help: "Verdicts written into S3 later than their jobs ended, because S3 was away."}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "darkroom_janitor_step_failures_total", Help: "Steps of the janitor that failed and wait for the next pass.",
+		}, []string{"step"}),
+		passed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "darkroom_janitor_last_pass_timestamp_seconds", Help: "When this gateway's janitor last came through with Redis answering, in seconds since 1970; 0 before.",
+		}),
+	}
+	for _, outcome := range []string{"ended", "garbage", "late", "poison", "restored", "revived", "running", "too_old"} {
+		m.dead.WithLabelValues(outcome)
+	}
+	for _, step := range steps {
+		m.failures.WithLabelValues(step)
+	}
+	for _, model := range models { // nobody waits as long as nobody was counted
+		m.waiting.WithLabelValues(model)
+		m.oldest.WithLabelValues(model)
 	}
 	for _, reason := range []string{"outbox", "lost", "dead"} {
 		m.republished.WithLabelValues(reason)
 	}
-	registry.MustRegister(m.republished, m.dead, m.swept, m.losses, m.books, m.unaccounted, m.waiting)
+	registry.MustRegister(m.republished, m.dead, m.swept, m.losses, m.books, m.unaccounted, m.waiting, m.oldest, m.sealed, m.failures, m.passed)
 	return m
 }
 
@@ -52,11 +79,12 @@ func (j *Janitor) publishBooks(ctx context.Context) error {
 	}
 	j.metrics.unaccounted.Set(float64(books.Unaccounted))
 	for _, model := range j.models {
-		length, err := j.ledger.Length(ctx, model)
+		length, oldest, err := j.ledger.Waiting(ctx, model)
 		if err != nil {
 			return err
 		}
 		j.metrics.waiting.WithLabelValues(model).Set(float64(length))
+		j.metrics.oldest.WithLabelValues(model).Set(oldest.Seconds())
 	}
 	return nil
 }

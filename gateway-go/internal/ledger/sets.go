@@ -33,10 +33,17 @@ func (l *Ledger) All(ctx context.Context, set string) ([]string, error) {
 	return ids, classify(err)
 }
 
-// Length of a model's line.
-func (l *Ledger) Length(ctx context.Context, model string) (int, error) {
-	n, err := l.client.ZCard(ctx, Queued(model)).Result()
-	return int(n), classify(err)
+// Waiting answers how many jobs wait in a model's line, and for how long the oldest has.
+func (l *Ledger) Waiting(ctx context.Context, model string) (length int, oldest time.Duration, err error) {
+	pipe := l.client.Pipeline()
+	count, first := pipe.ZCard(ctx, Queued(model)), pipe.ZRangeWithScores(ctx, Queued(model), 0, 0)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, 0, classify(err)
+	}
+	for _, member := range first.Val() {
+		oldest = max(0, l.Now().Sub(time.UnixMilli(int64(member.Score))))
+	}
+	return int(count.Val()), oldest, nil
 }
 
 // Drop takes a member out of a sorted set: its record is missing or does not belong there.

@@ -28,6 +28,7 @@ type Desk struct {
 	metrics  *metrics
 	fleet    *fleet
 	verified *verified
+	told     *told
 }
 
 // Rules are the limits that an operator sets.
@@ -79,7 +80,7 @@ type Store interface {
 func New(keys job.Keys, models catalog.Catalog, l Ledger, b Broker, s Store, rules Rules, log *slog.Logger, registry prometheus.Registerer) *Desk {
 	return &Desk{
 		keys: keys, catalog: models, ledger: l, broker: b, store: s, rules: rules, log: log,
-		metrics: newMetrics(registry), fleet: newFleet(l, models), verified: newVerified(),
+		metrics: newMetrics(registry, models, rules), fleet: newFleet(l, models), verified: newVerified(), told: newTold(),
 	}
 }
 

@@ -31,7 +31,7 @@ func (d *Desk) End(ctx context.Context, v job.Verdict) (job.Record, error) {
 	}
 	if settled.First {
 		d.metrics.end(counted)
-		d.log.Info("job ended", "job_id", v.ID, "state", string(counted.State), "code", codeOf(counted), "unsealed", unsealed)
+		d.log.InfoContext(ctx, "job ended", "job_id", v.ID, "state", string(counted.State), "code", codeOf(counted), "unsealed", unsealed)
 	}
 	return settled.Record, nil
 }

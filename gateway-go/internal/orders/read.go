@@ -26,6 +26,8 @@ func (d *Desk) show(ctx context.Context, id string, r *job.Record) (job.Job, err
 	}
 	if !j.Status.Terminal() {
 		d.estimate(ctx, &j, *r)
+	} else if late, known := d.told.kept(j); known {
+		d.metrics.miss(late)
 	}
 	return j, nil
 }

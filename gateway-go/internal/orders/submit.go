@@ -171,7 +171,7 @@ func (d *Desk) accept(ctx context.Context, m job.Message, publishedAt int64) (jo
 	if state == job.StateAbandoned {
 		return job.Job{}, brokerAway()
 	}
-	d.log.Info("job accepted", "job_id", m.ID, "model", m.Model)
+	d.log.InfoContext(ctx, "job accepted", "job_id", m.ID, "model", m.Model)
 	return d.fresh(ctx, m, publishedAt)
 }
 
@@ -186,6 +186,7 @@ func (d *Desk) fresh(ctx context.Context, m job.Message, publishedAt int64) (job
 		return job.Job{}, err
 	}
 	d.estimate(ctx, &j, r)
+	d.told.promise(j)
 	return j, nil
 }
 
@@ -265,7 +266,7 @@ func (d *Desk) countSubmit(accepted job.Job, replayed bool, err error) {
 	case errors.As(err, &refusal):
 		d.metrics.refused.WithLabelValues(string(refusal.Code)).Inc()
 	case err != nil:
-		d.metrics.refused.WithLabelValues("no_answer").Inc()
+		d.metrics.refused.WithLabelValues(noAnswer).Inc()
 	}
 }
 

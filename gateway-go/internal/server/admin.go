@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -14,4 +15,14 @@ func Admin(health *Health, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /readyz", health.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	return mux
+}
+
+// BuildInfo is a gauge of 1 that names what runs.
+func BuildInfo(version string) prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "darkroom_build_info", Help: "Always 1; its labels say which release of the gateway runs, built by which Go.",
+		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
+	})
+	info.Set(1)
+	return info
 }

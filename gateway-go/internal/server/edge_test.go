@@ -108,7 +108,7 @@ func newEdge(t *testing.T, change ...func(*edgeOptions)) *edge {
 			t.Fatal(err)
 		}
 	}
-	e.Config.Handler = Public(e.mux.ServeMux, studio.Refuse, options.limits, options.proxies, e.metrics, log)
+	e.Config.Handler = Public(e.mux.ServeMux, studio.Refuse, options.limits, options.proxies, nil, e.metrics, log)
 	e.Start()
 	t.Cleanup(e.Close)
 	t.Cleanup(stop)

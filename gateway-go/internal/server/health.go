@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"darkroom/gateway/internal/job"
 )
@@ -35,6 +37,23 @@ func (h *Health) Missing() []string {
 		return *known
 	}
 	return nil
+}
+
+var dependencyUp = prometheus.NewDesc("darkroom_dependency_up", "1 while this gateway can use a service that it needs, as of its last look 2 s ago at most.", []string{"dependency"}, nil)
+
+// Describe implements prometheus.Collector.
+func (h *Health) Describe(described chan<- *prometheus.Desc) { described <- dependencyUp }
+
+// Collect implements prometheus.Collector. What nobody has looked at yet is not there.
+func (h *Health) Collect(collected chan<- prometheus.Metric) {
+	missing := h.missing.Load()
+	for _, d := range h.Dependencies {
+		up := 0.0
+		if missing != nil && !slices.Contains(*missing, d.Name) {
+			up = 1
+		}
+		collected <- prometheus.MustNewConstMetric(dependencyUp, prometheus.GaugeValue, up, d.Name)
+	}
 }
 
 type readiness struct {

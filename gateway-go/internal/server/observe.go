@@ -28,7 +28,7 @@ func observe(metrics *httpMetrics, proxies auth.Proxies, log *slog.Logger, next 
 		defer func() {
 			dropped := recovered(w, r, recover())
 			metrics.inFlight.Dec()
-			metrics.count(r, w.status, time.Since(began))
+			metrics.count(r, w, time.Since(began))
 			logRequest(log, w, r, proxies, time.Since(began), dropped)
 			if dropped {
 				panic(http.ErrAbortHandler) // net/http drops the connection

@@ -12,17 +12,18 @@ import (
 	"darkroom/gateway/internal/auth"
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/problem"
+	"darkroom/gateway/internal/tracing"
 )
 
 // Refuse answers a request with an error.
 type Refuse = func(http.ResponseWriter, *http.Request, error)
 
-// Public is everything that people reach: the routes of the API and the studio, behind what holds for every one of them. From the outside in: request
+// Public is everything that people reach: the routes of the API and the studio, behind what holds for every one of them. From the outside in: trace, request
 // log and metrics, security headers, rate limit by address, cross-origin protection, and the routes; these ask their gate for the owner.
 // What is refused before a route is met is shown to a browser by page, and to a program as a problem.
-func Public(mux *http.ServeMux, page Refuse, limits *Limits, proxies auth.Proxies, metrics prometheus.Registerer, log *slog.Logger) http.Handler {
+func Public(mux *http.ServeMux, page Refuse, limits *Limits, proxies auth.Proxies, traces *tracing.Tracing, metrics prometheus.Registerer, log *slog.Logger) http.Handler {
 	refuse := toPersonOrProgram(page)
-	return observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, refuse, sameOrigin(refuse, route(mux, refuse)))))
+	return traces.Requests(proxies.Proxied, observe(newHTTPMetrics(metrics), proxies, log, secure(limits.byAddress(proxies, refuse, sameOrigin(refuse, route(mux, refuse))))))
 }
 
 // toPersonOrProgram shows a page where a browser asks for one, outside the API.
