@@ -27,6 +27,7 @@ if state == 'queued' and num(id, 'not_before') > now then return {'DEFER', 'not_
 if num(id, 'deadline') <= now then return {'LATE'} end
 if num(id, 'attempt') >= num(id, 'max_attempts') then return {'EXHAUSTED', get(id, 'reason') or '{}'} end
 
+local before = state == 'running' and 'lapsed' or 'waiting'
 local attempt = num(id, 'attempt') + 1
 local fence = math.max(num(id, 'fence') + 1, now)
 redis.call('HSET', key(id), 'attempt', int(attempt), 'fence', int(fence), 'lease_until', int(now + tonumber(ARGV[5])),
@@ -36,4 +37,4 @@ redis.call('ZREM', 'queued:' .. get(id, 'model'), id)
 redis.call('ZREM', 'outbox', id)
 redis.call('ZADD', 'lease', int(now + tonumber(ARGV[5])), id)
 changed(id, 'running')
-return {'RUN', int(fence), int(attempt), int(now)}
+return {'RUN', int(fence), int(attempt), int(now), before}

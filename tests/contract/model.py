@@ -133,12 +133,13 @@ class Model:
             return ["LATE"]
         if record.attempt >= record.max_attempts:
             return ["EXHAUSTED"]
+        before = "lapsed" if record.state == "running" else "waiting"
         record.attempt += 1
         record.fence = max(record.fence + 1, self.now)
         record.lease_until = self.now + lease_ms
         record.outbox_at = None
         record.change("running", self.now)
-        return ["RUN", str(record.fence), str(record.attempt), str(self.now)]
+        return ["RUN", str(record.fence), str(record.attempt), str(self.now), before]
 
     def beat(self, job: str, fence: int, lease_ms: int, news: bool) -> list[str]:
         refusal = self._not_mine(job, fence)

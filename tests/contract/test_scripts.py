@@ -241,7 +241,7 @@ def test_abandon_tells_who_was_faster(ledger: Scripts) -> None:
 
 def test_claim_runs_a_queued_job_and_raises_its_attempt_first(ledger: Scripts) -> None:
     queue(ledger)
-    assert claim(ledger) == ["RUN", str(START), "1", str(START)]
+    assert claim(ledger) == ["RUN", str(START), "1", str(START), "waiting"]
     record = ledger.record(JOB)
     assert (record["attempt"], record["worker"], record["lease_until"]) == ("1", "gpu-0", str(START + LEASE))
     assert schemas.complaints("record", record) == []
@@ -276,7 +276,7 @@ def test_claim_takes_over_a_dead_lease_with_a_higher_fence(ledger: Scripts) -> N
     first = run(ledger)
     ledger.now += LEASE
     answer = claim(ledger, worker="gpu-1")
-    assert (answer[0], answer[2]) == ("RUN", "2")
+    assert (answer[0], answer[2], answer[4]) == ("RUN", "2", "lapsed")
     assert int(answer[1]) > int(first)
 
 

@@ -10,11 +10,12 @@ import sys
 from collections.abc import AsyncIterator
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 
-from darkroom_worker import catalog, logs, settings, trust
+from darkroom_worker import catalog, gpu, logs, metrics, settings, trust
 from darkroom_worker.broker import Broker
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.clock import Clock
@@ -29,6 +30,7 @@ from darkroom_worker.settings import Settings
 from darkroom_worker.status import Status
 from darkroom_worker.store import Store
 from darkroom_worker.topology import Topology
+from darkroom_worker.tracing import Tracer
 from darkroom_worker.workshop import Workshop
 
 BOOT_ERROR = 3  # gunicorn's word for: starting me again would not help
@@ -57,7 +59,8 @@ class Worker:
         self.pool = Pool(models, config)
         self.status = Status(config.name, names, config.WORKER_GPU, self.pool)
         patience, limit = settings.job_limit(config)
-        workshop = Workshop(config.name, self.ledger, store, self.pool, config.RETENTION, patience, limit)
+        self.tracer = Tracer(config.OTEL_EXPORTER_OTLP_ENDPOINT, config.name)
+        workshop = Workshop(config.name, self.ledger, store, self.pool, config.RETENTION, patience, limit, self.tracer)
         self.publisher = Publisher(broker, config.name, topology, names)
         clock = Clock()
         intake = Intake(workshop, topology, self.publisher, clock)
@@ -65,6 +68,9 @@ class Worker:
         self.heartbeat = Heartbeat(config.name, self.ledger, self.status, clock)
         self.dependencies = Dependencies(self.ledger, store, self.status)
         self._tasks: list[asyncio.Task[None]] = []
+        metrics.begin(names)
+        if found := gpu.find(config.WORKER_GPU):
+            REGISTRY.register(found)
 
     def start(self) -> None:
         """Begins to work; one part that ends, ends the process."""
@@ -84,6 +90,7 @@ class Worker:
         with contextlib.suppress(LedgerAway):
             await self.ledger.forget(self.config.name)
         await self.ledger.close()
+        await asyncio.to_thread(self.tracer.stop)
 
 
 def create_app() -> FastAPI:
@@ -123,8 +130,10 @@ def create_app() -> FastAPI:
         return JSONResponse(report, status_code=503 if reasons else 200)
 
     @app.get("/metrics")
-    async def prometheus() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def prometheus(request: Request) -> Response:
+        """Examples (the traces of some values) are told to those who ask for OpenMetrics."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(await asyncio.to_thread(encode, REGISTRY), media_type=content_type)
 
     return app
 

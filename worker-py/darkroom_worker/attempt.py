@@ -25,6 +25,7 @@ from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.pool import Barred
 from darkroom_worker.sitting import FailedTogether, Sitting
 from darkroom_worker.store import StoreAway
+from darkroom_worker.tracing import Trace
 from darkroom_worker.workshop import Workshop
 
 BEAT_SECONDS = 0.5  # a cancel is noticed within two of these, and progress moves at most so often
@@ -53,12 +54,13 @@ class Halt(enum.Enum):
 class Attempt:
     """One try at one message, first among the others of its sitting. `progress.drawn` is set when the engine is free for the next.
 
-    arrived: when the message came (s, monotonic).
+    arrived: when the message came (s, monotonic). traceparent: of the span that it came from, empty for none.
     """
 
     def __init__(
-        self, workshop: Workshop, job: Job, published_at: int, arrived: float, sitting: Sitting | None = None
-    ) -> None:
+        self, workshop: Workshop, job: Job, published_at: int, arrived: float, sitting: Sitting | None = None,
+        traceparent: str = "",
+    ) -> None:  # fmt: skip
         self.job = job
         self.progress = Progress()
         self._draining = False
@@ -69,6 +71,8 @@ class Attempt:
         self._halt: asyncio.Future[Halt] = asyncio.get_running_loop().create_future()
         self._claim = answers.Run(0, 0, 0)
         self._claimed_at = 0.0
+        self._traceparent = traceparent
+        self._trace = Trace()
         self._log = log.bind(job_id=job.id, model=job.model)
 
     def drain(self) -> None:
@@ -78,6 +82,12 @@ class Attempt:
 
     async def run(self) -> Outcome:
         """Works until the message's fate is clear."""
+        with self._shop.tracer.attempt(self.job, self._traceparent) as self._trace:
+            outcome = await self._run()
+            self._trace.note(outcome=type(outcome).__name__.lower())
+            return outcome
+
+    async def _run(self) -> Outcome:
         try:
             while True:
                 try:
@@ -167,6 +177,9 @@ class Attempt:
         self._claim, self._claimed_at = claim, time.monotonic()
         self.progress = Progress()
         metrics.ATTEMPTS.labels(self.job.model).inc()
+        if claim.taken_over:
+            metrics.TAKEOVERS.labels(self.job.model).inc()
+        self._trace.note(attempt=claim.attempt)
         self._log.info("claimed", attempt=claim.attempt, fence=claim.fence)
         beats = asyncio.create_task(self._beat_on())
         left = max(0.0, (self.job.deadline - claim.now) / 1000)
@@ -210,14 +223,30 @@ class Attempt:
         drawing = await self._until_halt(self._draw())
         if isinstance(drawing, Halt):
             return await self._leave(drawing)
+        self._tell_stages(drawing)
         began = time.monotonic()
         self.progress.stage = "uploading"
         images = await self._until_halt(self._upload(drawing))
         if isinstance(images, Halt):
             return await self._leave(images)
+        upload_ms = round((time.monotonic() - began) * 1000)
+        self._trace.stage("upload", upload_ms, time.time())
         # From here on it ends, one way or the other: no halt is heard any more.
-        await self._succeed(drawing, images, round((time.monotonic() - began) * 1000))
+        await self._succeed(drawing, images, upload_ms)
         return Ack()
+
+    def _tell_stages(self, drawing: Drawing) -> None:
+        """The engine has just told how long each took; they followed one another, as far as one job is concerned."""
+        until = time.time()
+        for name, took_ms in (
+            ("encode", drawing.encode_ms),
+            ("decode", drawing.decode_ms - drawing.encode_ms),
+            ("denoise", drawing.denoise_ms),
+            ("load", drawing.load_ms),
+        ):
+            if took_ms:
+                self._trace.stage(name, took_ms, until)
+            until -= took_ms / 1000
 
     async def _draw(self) -> Drawing:
         """The first attempt among the others of its sitting; a later one alone: it may be the one that ends engines."""
@@ -299,8 +328,15 @@ class Attempt:
         state = await ends.end(self._shop, ends.verdict_on(self._shop, drawn, "succeeded", now, history, **more))
         if state == "succeeded":
             metrics.IMAGES.labels(self.job.model).inc(len(images))
-            for stage in ("queue", "load", "denoise", "decode", "upload", "work", "total"):
-                metrics.STAGE_SECONDS.labels(self.job.model, stage).observe(getattr(timings, f"{stage}_ms") / 1000)
+            self._measure(timings, drawing.encode_ms)
+
+    def _measure(self, timings: Timings, encode_ms: int) -> None:
+        """Into the metrics. A verdict counts encoding as part of decoding."""
+        took = {name.removesuffix("_ms"): ms for name, ms in timings.model_dump(exclude_none=True).items()}
+        took |= {"encode": encode_ms, "decode": took["decode"] - encode_ms}
+        example = {"trace_id": self._trace.id} if self._trace.id else None
+        for stage in metrics.STAGES:
+            metrics.STAGE_SECONDS.labels(self.job.model, stage).observe(took[stage] / 1000, example)
 
     async def _give_up(self, code: str, message: str, delays: tuple[int, ...]) -> Outcome | None:
         """A transient error: back to the queue for later, or the end when no attempt is left."""

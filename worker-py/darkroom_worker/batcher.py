@@ -57,7 +57,9 @@ class Batcher:
     def _begin(self, group: list[Delivery]) -> None:
         sitting = Sitting(self._shop.pool, len(group))
         for delivery in group:
-            attempt = Attempt(self._shop, delivery.job, delivery.published_at, delivery.arrived, sitting)
+            attempt = Attempt(
+                self._shop, delivery.job, delivery.published_at, delivery.arrived, sitting, delivery.traceparent
+            )
             task = asyncio.create_task(self._work(delivery, attempt))
             self.running[task] = attempt
             task.add_done_callback(self._ended)

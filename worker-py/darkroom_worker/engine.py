@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from darkroom_worker import pipe
+from darkroom_worker import metrics, pipe
 from darkroom_worker.catalog import Model, StallSeconds
 from darkroom_worker.settings import Settings
 
@@ -99,6 +99,7 @@ class Drawing:
     decode_ms: int
     batch: int
     warnings: list[str]
+    encode_ms: int = 0  # of decode_ms
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class Engine:
         self.claims = 0  # drawings that will come here; kept by the pool
         self.ended = ""  # how
         self.dismissed = False  # it was told to end: no death
-        self.stalled = False
+        self.stalled = ""  # in which stage
         self.device = ""
         self.memory = 0  # bytes, all of the device's
         self.model: Model | None = None  # that it was told to load
@@ -200,6 +201,14 @@ class Engine:
     def idle(self) -> bool:
         """Nothing is under way, nor will be."""
         return not (self.claims or self._orders or self._drawing)
+
+    @property
+    def death(self) -> str:
+        """How the process ended, in a word: stalled, killed, crashed or exited."""
+        if self.stalled:
+            return "stalled"
+        status = self._process.returncode or 0
+        return "exited" if status >= 0 else "killed" if status == -signal.SIGKILL else "crashed"
 
     @property
     def jobs(self) -> list[str]:
@@ -306,7 +315,7 @@ class Engine:
     def stall(self, stage: str, limit: float, batch: _Batch | None = None) -> None:
         """SIGKILL: nothing moved for `limit` seconds."""
         if self._process.returncode is None and not self._killed_because:
-            self.stalled = True
+            self.stalled = stage
             self._drawing = batch  # nobody else is to blame
             self._killed_because = f"no progress in {stage} for {limit:.0f} s"
             _kill(self._process)
@@ -386,6 +395,9 @@ class Engine:
                 if blob:
                     progress.preview = blob
                     progress.preview_number += 1
+                    metrics.PREVIEWS.inc()
+                    metrics.PREVIEW_BYTES.inc(len(blob))
+                    metrics.PREVIEW_SECONDS.inc(head["preview_ms"] / 1000)
             case "picture":
                 order.pictures.append(Picture(data=blob, **head["picture"]))
             case "done":

@@ -9,7 +9,6 @@ import time
 
 import structlog
 
-from darkroom_worker import metrics
 from darkroom_worker.clock import Clock
 from darkroom_worker.ledger import Ledger, LedgerAway
 from darkroom_worker.status import Status
@@ -43,8 +42,7 @@ class Heartbeat:
             except LedgerAway as error:
                 log.warning("no heartbeat", error=str(error))
                 await asyncio.sleep(1)
-            metrics.READY.set(not self._status.unready)
-            metrics.HELD.set(self._status.held.total())
+            self._status.measure()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_SECONDS):
                     await self._status.changed.wait()

@@ -59,7 +59,7 @@ class Intake:
             return TooOld(job.id)
         stamp = message.headers.get("published_at")
         published_at = stamp if type(stamp) is int and 0 < stamp < 2**53 else job.created_at
-        return Delivery(job, published_at, message, time.monotonic())
+        return Delivery(job, published_at, message, time.monotonic(), str(message.headers.get("traceparent", "")))
 
     async def refuse(self, message: AbstractIncomingMessage, trouble: Exception) -> None:
         """Puts a message that brings no job where it belongs. Returns once that is confirmed."""

@@ -27,11 +27,12 @@ class LedgerAway(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """The job is ours under this fence; now is Redis time in ms."""
+    """The job is ours under this fence; now is Redis time in ms. taken_over: another worker let its lease run out."""
 
     fence: int
     attempt: int
     now: int
+    taken_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class Ledger:
         """May this worker run this job now? The attempt is counted before any work."""
         answer = await self._run("claim", job_id, model, worker, published_at, LEASE_MS)
         match answer:
-            case ["RUN", fence, attempt, now]:
-                return Run(int(fence), int(attempt), int(now))
+            case ["RUN", fence, attempt, now, before]:
+                return Run(int(fence), int(attempt), int(now), before == "lapsed")
             case ["DEFER", why, wait]:
                 return Defer(why, int(wait))
             case ["DROP", state]:

@@ -25,6 +25,7 @@ class Delivery:
     published_at: int  # ms
     message: Any
     arrived: float
+    traceparent: str = ""  # of the span that sent it, empty where nothing is traced
 
 
 class Shelf(Protocol):

@@ -19,6 +19,7 @@ def configure(level: str, worker: str) -> None:
         return {**event, "worker": worker}
 
     before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,  # trace_id, within a traced attempt
         name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -488,6 +488,7 @@ class Pool:
         except OSError as error:
             self._note_death(f"no process could be started ({error})", frozenset())
             return None
+        metrics.ENGINE_STARTS.inc()
         self._engines.add(engine)
         return engine
 
@@ -516,7 +517,9 @@ class Pool:
             if place.engine is engine:
                 place.engine, place.due = None, True
         if not engine.dismissed:
-            metrics.ENGINE_DEATHS.labels("stalled" if engine.stalled else "died").inc()
+            metrics.ENGINE_DEATHS.labels(engine.death).inc()
+            if engine.stalled:
+                metrics.STALLS.labels(engine.stalled).inc()
             log.error("an engine died", pid=engine.pid, reason=engine.ended, jobs=engine.jobs)
             if engine is self._spare:  # nobody has lost anything
                 self._spare_from = time.monotonic() + QUARANTINE_SECONDS

@@ -59,6 +59,7 @@ class Settings(BaseModel):
     RETENTION: int = Field(604_800, ge=60, le=315_360_000)  # s
     LOG_LEVEL: Literal["debug", "info", "warn", "warning", "error"] = "info"
     TEST_MODE: bool = False
+    OTEL_EXPORTER_OTLP_ENDPOINT: str = Field("", pattern="^(https?://.+)?$")
 
     WORKER_GPU: int = Field(0, ge=0, le=1023)
     WORKER_NAME: str = Field("", pattern="^[A-Za-z0-9._-]{0,128}$")

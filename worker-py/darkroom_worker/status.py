@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from darkroom_worker import __version__
+from darkroom_worker import __version__, metrics
 from darkroom_worker.attempt import Attempt
 from darkroom_worker.pool import Pool
 
@@ -74,6 +74,13 @@ class Status:
         if not self.consuming:
             reasons.setdefault("rabbitmq", "not consuming")
         return reasons
+
+    def measure(self) -> None:
+        """Into the metrics."""
+        metrics.READY.set(not self.unready)
+        metrics.HELD.set(self.held.total())
+        for model in self._models:
+            metrics.MODEL_BARRED.labels(model).set(model in self.barred)
 
     def heartbeat(self, now: int, started_at: int) -> dict[str, Any]:
         """The JSON of worker:{name}; times in ms."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
@@ -14,6 +14,7 @@ from darkroom_worker import metrics
 from darkroom_worker.ledger import Ledger, LedgerAway
 from darkroom_worker.pool import Pool
 from darkroom_worker.store import Store, StoreAway
+from darkroom_worker.tracing import Tracer
 
 STORE_BUDGET_SECONDS = 120
 LEDGER_RETRY_SECONDS = 1
@@ -33,6 +34,7 @@ class Workshop:
     retention: int  # s
     patience: float  # s that a message may be in hand before an attempt at it begins
     limit: float  # s that one attempt may take
+    tracer: Tracer = field(default_factory=lambda: Tracer("", ""))
 
     async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """A call to Redis, repeated until it answers: nothing can be decided without it."""

@@ -173,6 +173,7 @@ class Loop:
         timings = {
             "denoise_ms": max(0, drawn_ms - order.decode_ms),
             "decode_ms": order.decode_ms + order.encode_ms,
+            "encode_ms": order.encode_ms,
         }
         if not order.ended:
             order.tell("done", timings=timings, batch=order.batch, warnings=order.warnings)

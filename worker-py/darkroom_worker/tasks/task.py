@@ -108,11 +108,12 @@ class Order:
         if not self.live:
             return
         self.fault.strike(step)
-        picture = b""
-        if self.previews and time.monotonic() - self._previewed_at >= PREVIEW_EVERY_SECONDS:
+        picture, took_ms = b"", 0.0
+        if self.previews and (began := time.monotonic()) - self._previewed_at >= PREVIEW_EVERY_SECONDS:
             picture = preview()
             self._previewed_at = time.monotonic()
-        self.tell("step", picture, step=step, steps=steps)
+            took_ms = (self._previewed_at - began) * 1000
+        self.tell("step", picture, step=step, steps=steps, preview_ms=took_ms)
 
     def fail(self, error: Exception) -> None:
         """Ends it with this error; one without a code is the engine's own, and may go better next time."""
