@@ -139,10 +139,14 @@ samples: tests-ready ## the page's sample pictures, drawn anew by a running Dark
 golden: tests-ready ## record the picture that a model must draw before a worker serves it; MODEL=id
 	@cd worker-py && $(BIN)/python -m darkroom_worker.tasks.golden $(MODEL)
 
-.PHONY: fmt lock
+.PHONY: fmt docs lock
 fmt: tests-ready ## format Go and Python
 	@gofmt -w $(GO_MODULES)
 	@for room in $(PYTHON_ROOMS); do (cd $$room && $(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .); done
+
+# What the command says of itself; a test holds docs/cli.md against it.
+docs: tests-ready ## renew docs/cli.md
+	@cd worker-py && $(BIN)/python -m typer darkroom_cli.app utils docs --name darkroom --title "The darkroom command" --output ../docs/cli.md
 
 lock: ## renew the hashed locks of all Python packages
 	@$(PYTHON) deploy/native/lock.py

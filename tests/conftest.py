@@ -10,6 +10,7 @@ import pytest
 from system.books import Books
 from system.broker import Broker
 from system.client import Client
+from system.command import Command
 from system.stack import Stack
 from system.wait import until
 
@@ -53,6 +54,12 @@ def broker(running_stack: Stack) -> Broker:
 def client(stack: Stack) -> Client:
     """A caller with a cookie of its own."""
     return Client(stack.gateways)
+
+
+@pytest.fixture
+def darkroom(stack: Stack) -> Command:
+    """The operator's command, set for this stack."""
+    return Command(stack)
 
 
 @pytest.fixture

@@ -20,12 +20,19 @@ end
 if not known or published > tonumber(known) then redis.call('HSET', mark, int(bucket), int(published)) end
 
 local state = get(id, 'state')
-if not state then return {'MISSING'} end
-if not LIVE[state] then return {'DROP', state} end
-if state == 'running' and num(id, 'lease_until') > now then return {'DEFER', 'lease', int(num(id, 'lease_until') - now)} end
-if state == 'queued' and num(id, 'not_before') > now then return {'DEFER', 'not_before', int(num(id, 'not_before') - now)} end
-if num(id, 'deadline') <= now then return {'LATE'} end
-if num(id, 'attempt') >= num(id, 'max_attempts') then return {'EXHAUSTED', get(id, 'reason') or '{}'} end
+
+-- A delivery that does not lead to a run is part of the story too.
+local function not_now(word, ...)
+  event(id, state or 'missing', 'delivery', word, 'to', ARGV[3])
+  return {word, ...}
+end
+
+if not state then return not_now('MISSING') end
+if not LIVE[state] then return not_now('DROP', state) end
+if state == 'running' and num(id, 'lease_until') > now then return not_now('DEFER', 'lease', int(num(id, 'lease_until') - now)) end
+if state == 'queued' and num(id, 'not_before') > now then return not_now('DEFER', 'not_before', int(num(id, 'not_before') - now)) end
+if num(id, 'deadline') <= now then return not_now('LATE') end
+if num(id, 'attempt') >= num(id, 'max_attempts') then return not_now('EXHAUSTED', get(id, 'reason') or '{}') end
 
 local before = state == 'running' and 'lapsed' or 'waiting'
 local attempt = num(id, 'attempt') + 1

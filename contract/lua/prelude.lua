@@ -14,11 +14,20 @@ local function get(id, field) return redis.call('HGET', key(id), field) or nil e
 
 local function num(id, field) return tonumber(get(id, field) or '0') or 0 end
 
+-- A line of the job's story, for people: no rule reads it. It names attempt, stage and worker where the record has them.
+local function event(id, state, name, value, ...)
+  local line, kept = {'id', id, 'state', state, name, value, ...}, redis.call('HMGET', key(id), 'attempt', 'stage', 'worker')
+  for i, field in ipairs({'attempt', 'stage', 'worker'}) do
+    if kept[i] then table.insert(line, field) table.insert(line, kept[i]) end
+  end
+  redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', unpack(line))
+end
+
 -- Revisions grow like fences, so an ETag never repeats, not even after a flush.
 local function changed(id, state)
   local revision = int(math.max(num(id, 'revision') + 1, now))
   redis.call('HSET', key(id), 'state', state, 'revision', revision)
-  redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'id', id, 'state', state, 'revision', revision)
+  event(id, state, 'revision', revision)
 end
 
 -- Out of every set of live jobs; `unsealed` is left to the sealer and to entomb. A job known by its id alone has no model.

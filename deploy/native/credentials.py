@@ -19,6 +19,11 @@ def id_keys_file(settings: Settings) -> Path:
     return _kept(settings, "id_keys")
 
 
+def api_keys_file(settings: Settings) -> Path:
+    """The gateway's own file of hashed API keys; it is absent until the first key is made."""
+    return data_dir(settings) / "secrets" / "api_keys"
+
+
 def erlang_cookie(settings: Settings) -> str:
     return _kept(settings, "erlang_cookie").read_text().strip()
 

@@ -70,6 +70,8 @@ def environment_of(settings: Settings, index: int) -> dict[str, str]:
     own = {"GATEWAY_ADDR": f"{host}:{port}", "GATEWAY_ADMIN_ADDR": f"{admin_host}:{admin_port}"}
     if not settings.keys() & {"GATEWAY_ID_KEYS", "GATEWAY_ID_KEYS_FILE"}:
         own["GATEWAY_ID_KEYS_FILE"] = str(credentials.id_keys_file(settings))
+    if "GATEWAY_API_KEYS_FILE" not in settings:
+        own["GATEWAY_API_KEYS_FILE"] = str(credentials.api_keys_file(settings))
     return {**environment.shared(settings), **own}
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import cli
 import gateway
 import packages
 import s3_server
@@ -23,6 +24,7 @@ from settings import CHECKOUT, Settings, cache_dir
 DEVELOPMENT = CHECKOUT / ".venv" / "dev"
 DEVELOPMENT_LOCKS = (
     *worker.LOCKS,
+    cli.LOCK,
     CHECKOUT / "worker-py" / "requirements-dev.lock",
     CHECKOUT / "tests" / "requirements.lock",
 )
@@ -53,6 +55,13 @@ def worker_environment(settings: Settings) -> None:
         worker.install(settings)
 
 
+def command(settings: Settings) -> None:
+    """`darkroom`, for the stack of this data folder."""
+    runner(settings)
+    with _alone(settings):
+        cli.install(settings)
+
+
 def gateway_binary(settings: Settings) -> None:
     gateway.build(settings)
 
@@ -75,7 +84,14 @@ def audit(settings: Settings) -> None:
         _link(settings, GOVULNCHECK)
 
 
-PARTS = {"services": services, "worker": worker_environment, "gateway": gateway_binary, "tests": tests, "audit": audit}
+PARTS = {
+    "services": services,
+    "worker": worker_environment,
+    "gateway": gateway_binary,
+    "command": command,
+    "tests": tests,
+    "audit": audit,
+}
 
 
 def _link(settings: Settings, program: GoProgram) -> None:

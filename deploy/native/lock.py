@@ -18,6 +18,7 @@ INPUTS = (
     "deploy/native/requirements.in",
     "worker-py/requirements.in",
     "worker-py/requirements-engine.in",
+    "worker-py/requirements-cli.in",
     "worker-py/requirements-dev.in",
     "tests/requirements.in",
 )

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import cli
 import environment
 import gateway
 import install
@@ -54,6 +55,8 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
         install.gateway_binary(settings)
     if not names or any(name.startswith("worker") for name in names):
         install.worker_environment(settings)
+    if not names:
+        install.command(settings)
     runner = Runner(settings)
     with _alone(settings):
         known = runner.statuses()
@@ -71,6 +74,8 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
             step.say(f"started anew because of changes: {', '.join(changed)}")
     if wait:
         ready.wait(runner, wanted, LIMIT)
+    if not names:
+        step.skipped(f"look after it with {cli.command(settings)} (status, jobs, doctor, …)")
 
 
 def down(settings: Settings) -> None:

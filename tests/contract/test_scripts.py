@@ -663,3 +663,16 @@ def test_text_survives_the_way_through_lua(ledger: Scripts) -> None:
     spec = json.dumps({"prompt": prompt})
     submit(ledger, fields=json.dumps(json.loads(fields()) | {"spec": spec}))
     assert json.loads(ledger.record(JOB)["spec"])["prompt"] == prompt
+
+
+def test_a_delivery_that_leads_to_no_run_is_an_event_too(ledger: Scripts) -> None:
+    claim(ledger)
+    queue(ledger)
+    run(ledger)
+    claim(ledger, worker="gpu-1")
+    settle(ledger, "canceled")
+    claim(ledger, worker="gpu-1")
+    events = [event for _, event in ledger.redis.xrange("events")]
+    deliveries = [(event["delivery"], event["state"], event["to"]) for event in events if "delivery" in event]
+    assert deliveries == [("MISSING", "missing", "gpu-0"), ("DEFER", "running", "gpu-1"), ("DROP", "canceled", "gpu-1")]
+    assert [event["attempt"] for event in events if event["state"] == "running"] == ["1", "1"]

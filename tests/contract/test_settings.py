@@ -41,24 +41,32 @@ def worker() -> dict[str, str]:
     return found
 
 
-def runner() -> dict[str, str]:
-    """Key -> default of the native runner."""
-    tree = ast.parse((ROOT / "deploy/native/settings.py").read_text())
-    tables = [
+def tables(file: str, *names: str) -> dict[str, str]:
+    """Key -> default, from the dictionaries of these names; "" where it is no plain value."""
+    tree = ast.parse((ROOT / file).read_text())
+    found = [
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in ("PORTS", "DEFAULTS")
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names
     ]
-    assert len(tables) == 2
+    assert len(found) == len(names)
     return {
         str(ast.literal_eval(key)): str(value.value) if isinstance(value, ast.Constant) else ""
-        for table in tables
+        for table in found
         if isinstance(table, ast.Dict)
         for key, value in zip(table.keys, table.values, strict=True)
         if key is not None
     }
+
+
+def runner() -> dict[str, str]:
+    """Key -> default of the native runner."""
+    return tables("deploy/native/settings.py", "PORTS", "DEFAULTS")
+
+
+def command() -> dict[str, str]:
+    """Key -> default of the darkroom command."""
+    return tables("worker-py/darkroom_cli/settings.py", "DEFAULTS")
 
 
 def compose() -> dict[str, str]:
@@ -71,15 +79,15 @@ def same(one: str, other: str) -> bool:
 
 
 def test_the_manual_names_every_key_that_is_read_and_no_other() -> None:
-    assert manual().keys() == gateway().keys() | worker().keys() | runner().keys() | compose().keys()
+    assert manual().keys() == gateway().keys() | worker().keys() | command().keys() | runner().keys() | compose().keys()
 
 
-@pytest.mark.parametrize("half", ["gateway", "worker"])
-def test_the_manual_tells_the_defaults_of(half: str) -> None:
+@pytest.mark.parametrize("part", ["gateway", "worker", "command"])
+def test_the_manual_tells_the_defaults_of(part: str) -> None:
     told = manual()
     different = {
         key: (told[key], default)
-        for key, default in {"gateway": gateway, "worker": worker}[half]().items()
+        for key, default in {"gateway": gateway, "worker": worker, "command": command}[part]().items()
         if key not in PATHS | {"WORKER_LOCK_DIR"} and not same(told[key], default)
     }
     assert different == {}

@@ -76,6 +76,18 @@ class Books:
     def put_object(self, name: str, body: bytes) -> None:
         self._s3.put_object(BUCKET, name, io.BytesIO(body), len(body))
 
+    def end_leases(self) -> None:
+        """Every worker that runs a job has been dead for a minute."""
+        for job in self.redis.zrange("lease", 0, -1):
+            self.redis.hset(f"job:{job}", "lease_until", self.now() - 60_000)
+            self.redis.zadd("lease", {job: self.now() - 60_000})
+
+    def wipe(self) -> None:
+        """Nothing is left in Redis and S3."""
+        self.redis.flushall()
+        for item in self._s3.list_objects(BUCKET, recursive=True):
+            self._s3.remove_object(BUCKET, str(item.object_name))
+
     def remove_object(self, name: str) -> None:
         self._s3.remove_object(BUCKET, name)
 

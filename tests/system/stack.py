@@ -94,7 +94,7 @@ class Stack:
 
     def up(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "api-keys").touch()
+        (self.folder / "api-keys").touch(mode=0o600)
         self._proxy = Toxiproxy(self._proxy_port, {name: (self._near[name], port) for name, port in self.ports.items()})
         self._run("up")
 

@@ -162,6 +162,7 @@ class Consumer:
                 async with asyncio.timeout(CONFIRM_SECONDS):
                     for tap in taps:
                         await tap.queue.cancel(tap.tag)
+        self._status.touch()
         for delivery in waiting:
             await self._return(delivery.message)
 

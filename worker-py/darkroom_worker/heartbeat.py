@@ -38,7 +38,10 @@ class Heartbeat:
                 now = self._clock.now or 0
                 started_at = started_at or now
                 self._status.changed.clear()
-                await self._ledger.heartbeat(self._name, self._status.heartbeat(now, started_at))
+                asked = await self._ledger.heartbeat(self._name, self._status.heartbeat(now, started_at))
+                if asked != self._status.asked_to_drain:
+                    self._status.asked_to_drain = asked
+                    self._status.touch()
             except LedgerAway as error:
                 log.warning("no heartbeat", error=str(error))
                 await asyncio.sleep(1)

@@ -159,13 +159,14 @@ class Ledger:
         except RedisError as error:
             raise LedgerAway(str(error)) from error
 
-    async def heartbeat(self, worker: str, report: dict[str, Any]) -> None:
-        """Says that this worker lives, and which messages it holds."""
+    async def heartbeat(self, worker: str, report: dict[str, Any]) -> bool:
+        """Says that this worker lives, and which messages it holds; answers whether an operator asks it to drain."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.set(f"worker:{worker}", json.dumps(report), ex=HEARTBEAT_SECONDS)
                 pipe.zadd("workers", {worker: report["at"]})
-                await pipe.execute()
+                pipe.exists(f"drain:{worker}")
+                return bool((await pipe.execute())[-1])
         except RedisError as error:
             raise LedgerAway(str(error)) from error
 

@@ -29,7 +29,8 @@ class Status:
             "s3": NOT_YET,
         }  # what keeps the worker from taking work: part -> why
         self.consuming = False
-        self.draining = False
+        self.draining = False  # for good: the process is about to leave
+        self.asked_to_drain = False  # by an operator, who may take it back
         self.last_busy = time.monotonic()
         self.changed = asyncio.Event()
         self._seen: object = None
@@ -56,7 +57,7 @@ class Status:
             reasons["engine"] = self._pool.sick
         elif len(barred := self._pool.barred) == len(self._models):
             reasons["engine"] = "; ".join(f"{model} is barred: {why}" for model, why in barred.items())
-        if self.draining:
+        if self.draining or self.asked_to_drain:
             reasons["worker"] = "draining"
         return reasons
 
@@ -108,8 +109,8 @@ class Status:
         return report
 
     def _state(self) -> str:
-        if self.draining:
-            return "draining"
+        if self.draining or self.asked_to_drain:
+            return "draining" if self.consuming or self.held else "drained"
         if self._pool.sick:
             return "sick"
         if self.troubles or not self._pool.ready:

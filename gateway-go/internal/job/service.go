@@ -29,7 +29,7 @@ type Worker struct {
 	Version string   `json:"version"`
 	Models  []string `json:"models"` // it serves
 	Warm    []string `json:"warm"`   // it holds in memory
-	State   string   `json:"state"`  // ready, busy, paused, draining, sick
+	State   string   `json:"state"`  // ready, busy, paused, draining, drained, sick
 	Reason  string   `json:"reason"` // why it is paused or sick
 	Stage   string   `json:"stage"`  // of the job it works on
 	Loading *Loading `json:"loading"`

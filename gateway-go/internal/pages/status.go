@@ -119,7 +119,7 @@ func newWorkerRow(worker job.Worker, models catalogue, now time.Time) workerRow 
 		}
 	case atWork(worker):
 		row.Lit, row.Doing = true, doing(worker.Stage)
-	case worker.State == "draining":
+	case worker.State == "draining" || worker.State == "drained":
 		row.Quiet, row.Doing = true, "Draining: takes no new pictures"
 	case worker.State == "ready":
 		row.Quiet, row.Doing = true, "Ready"

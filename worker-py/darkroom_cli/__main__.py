@@ -1,0 +1,3 @@
+from darkroom_cli.app import main
+
+main()

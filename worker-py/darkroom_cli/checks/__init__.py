@@ -1,0 +1,1 @@
+"""What `darkroom doctor` looks at: one file a part, each check a generator of findings."""
