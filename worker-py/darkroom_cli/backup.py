@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import redis
 import typer
 
 from darkroom_cli.keepsake import Dumped, Keepsake
-from darkroom_cli.ledger import Ledger
+from darkroom_cli.ledger import Ledger, connect
 from darkroom_cli.screen import AsJson, say, show_json
 from darkroom_cli.settings import Settings
 from darkroom_cli.store import Store
@@ -55,7 +54,7 @@ def backup(folder: Folder, as_json: AsJson = False) -> None:
     if api_keys and api_keys.exists():
         kept.write_secret(kept.api_keys, api_keys.read_text())
     taken_at = Ledger(settings).now()
-    keys = kept.write_redis(_dump(settings["REDIS_URL"]))
+    keys = kept.write_redis(_dump(settings))
     say(f"{keys} keys of Redis")
     objects = _copy(Store(settings), kept)
     manifest = kept.finish(taken_at, keys, objects)
@@ -66,8 +65,8 @@ def backup(folder: Folder, as_json: AsJson = False) -> None:
         print(folder)
 
 
-def _dump(url: str) -> Iterator[Dumped]:
-    client: Any = redis.Redis.from_url(url, socket_timeout=60)
+def _dump(settings: Settings) -> Iterator[Dumped]:
+    client = connect(settings, socket_timeout=60)
     size = client.dbsize()
     if size > MOST_KEYS:
         raise Refused(

@@ -13,7 +13,6 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
 
-from darkroom_cli.ledger import address
 from darkroom_cli.settings import Settings
 from darkroom_cli.trouble import Away
 
@@ -32,7 +31,7 @@ class Broker:
     """Every method raises Away when RabbitMQ gives no answer."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings["RABBITMQ_URL"]
+        self._parameters = parameters(settings)
         self.plan: dict[str, Any] = json.loads((Path(settings["CONTRACT_DIR"]) / "topology.json").read_text())
         self.dead_queue: str = self.plan["dead_queue"]["name"]
 
@@ -42,15 +41,12 @@ class Broker:
     @contextmanager
     def channel(self) -> Iterator[BlockingChannel]:
         """A channel of a connection of its own."""
-        parameters = pika.URLParameters(self._url)
-        parameters.socket_timeout = 5
-        parameters.blocked_connection_timeout = CONFIRM_SECONDS
         try:
-            connection = pika.BlockingConnection(parameters)
+            connection = pika.BlockingConnection(self._parameters)
         except (AMQPError, OSError) as error:
-            raise Away(
-                f"RabbitMQ at {address(self._url)} does not let us in ({why(error)}): start it, or correct RABBITMQ_URL"
-            ) from error
+            where = f"{self._parameters.host}:{self._parameters.port}"
+            told = f"RabbitMQ at {where} does not let us in ({why(error)}): start it, or correct RABBITMQ_URL"
+            raise Away(told) from error
         try:
             yield connection.channel()
         finally:
@@ -87,6 +83,16 @@ class Broker:
             type=self.plan["message_type"],
             headers={"version": message["version"], "deadline": message["deadline"], "published_at": published_at},
         )
+
+
+def parameters(settings: Settings) -> pika.URLParameters:
+    """How to connect: whom to believe, and how long to wait."""
+    made = pika.URLParameters(settings["RABBITMQ_URL"])
+    made.socket_timeout = 5
+    made.blocked_connection_timeout = CONFIRM_SECONDS
+    if made.ssl_options is not None:
+        made.ssl_options = pika.SSLOptions(settings.trust(), made.host)
+    return made
 
 
 def why(error: BaseException) -> str:

@@ -46,9 +46,7 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self._url = settings["REDIS_URL"]
         self._lua = Path(settings["CONTRACT_DIR"]) / "lua"
-        self._redis: Any = redis.Redis.from_url(
-            self._url, decode_responses=True, socket_timeout=5, socket_connect_timeout=2
-        )
+        self._redis = connect(settings, decode_responses=True)
 
     def run(self, script: str, *arguments: object) -> list[str]:
         """One script of contract/lua."""
@@ -149,6 +147,15 @@ class Ledger:
             raise Away(
                 f"Redis at {address(self._url)} gives no answer ({error}): start it, or correct REDIS_URL"
             ) from error
+
+
+def connect(settings: Settings, **more: Any) -> Any:
+    """A client that waits 2 s for a connection and 5 s for an answer, unless told otherwise."""
+    url = settings["REDIS_URL"]
+    if url.startswith("rediss:") and (file := settings["TLS_CA_FILE"]):
+        settings.trust()  # complains about a file that cannot be used
+        more["ssl_ca_certs"] = file
+    return redis.Redis.from_url(url, **{"socket_timeout": 5, "socket_connect_timeout": 2} | more)
 
 
 def address(url: str) -> str:

@@ -7,11 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from darkroom_cli.backup import THREADS, Folder
 from darkroom_cli.keepsake import Keepsake
-from darkroom_cli.ledger import Ledger
+from darkroom_cli.ledger import Ledger, connect
 from darkroom_cli.screen import say
 from darkroom_cli.settings import Settings
 from darkroom_cli.store import Store
@@ -25,7 +23,7 @@ def restore(folder: Folder) -> None:
     settings = Settings()
     kept = Keepsake(folder)
     manifest = kept.manifest()
-    client: Any = redis.Redis.from_url(settings["REDIS_URL"], socket_timeout=60)
+    client = connect(settings, socket_timeout=60)
     now = Ledger(settings).now()
     if next(client.scan_iter("job:*", count=1000), None) is not None:
         raise Refused("Redis holds jobs already: stop gateways and workers, empty it (FLUSHALL), and restore again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ DEFAULTS = {
     "S3_BUCKET": "darkroom",
     "MODELS_FILE": str(CHECKOUT / "deploy" / "models.yaml"),
     "CONTRACT_DIR": str(CHECKOUT / "contract"),
+    "TLS_CA_FILE": "",
     "RETENTION": "604800",
     "PUBLISH_ADDR": "",
     "GATEWAY_ADMIN_ADDR": "127.0.0.1:8081",
@@ -82,6 +84,16 @@ class Settings:
 
     def is_on(self, key: str) -> bool:
         return self[key].lower() in ("true", "1", "t")
+
+    def trust(self) -> ssl.SSLContext:
+        """Whom to believe over TLS: the system's authorities, and those of TLS_CA_FILE."""
+        made = ssl.create_default_context()
+        if file := self["TLS_CA_FILE"]:
+            try:
+                made.load_verify_locations(file)
+            except OSError as error:  # ssl.SSLError is one
+                raise BadSetting(f"TLS_CA_FILE={file}: must be a file with PEM certificates ({error})") from error
+        return made
 
     def path(self, key: str) -> Path | None:
         """A file or folder that the key names; none when it names none."""

@@ -34,7 +34,9 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.endpoint = settings["S3_ENDPOINT"]
         self.bucket = settings["S3_BUCKET"]
-        self.http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=15), retries=False, maxsize=16)
+        self.http = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=2, read=15), retries=False, maxsize=16, ssl_context=settings.trust()
+        )
         # A region is named so that no call looks it up first.
         self.client = Minio(
             self.endpoint,

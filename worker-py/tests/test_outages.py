@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_worker import publisher, settings
+from darkroom_worker import broker as amqp
+from darkroom_worker import settings
 from darkroom_worker.app import Worker
 from tests import crew
 from tests.crew import worker
@@ -51,8 +52,8 @@ def test_a_cut_broker_connection_costs_a_group_at_work_nothing(pair: tuple[House
 def test_a_broker_that_only_keeps_silent_is_left_after_two_heartbeats(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert publisher.HEARTBEAT_SECONDS * 2 <= 30
-    monkeypatch.setattr(publisher, "HEARTBEAT_SECONDS", 2)
+    assert amqp.HEARTBEAT_SECONDS * 2 <= 30
+    monkeypatch.setattr(amqp, "HEARTBEAT_SECONDS", 2)
     url = house.environ["RABBITMQ_URL"]
 
     async def story(broker: Wire) -> None:

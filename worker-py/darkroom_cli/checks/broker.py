@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import pika
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.exceptions import (
     AMQPError,
@@ -15,23 +14,19 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
-from darkroom_cli.broker import Broker, why
+from darkroom_cli.broker import Broker, parameters, why
 from darkroom_cli.checks.finding import Finding
-from darkroom_cli.ledger import address
 from darkroom_cli.settings import Settings
 
-BLOCKED_SECONDS = 3
 OTHER_ARGUMENTS = 406
 
 
 def check(settings: Settings, models: Iterable[str]) -> Iterator[Finding]:
-    url = settings["RABBITMQ_URL"]
-    parameters = pika.URLParameters(url)
-    parameters.blocked_connection_timeout = BLOCKED_SECONDS
+    how = parameters(settings)
     try:
-        connection = BlockingConnection(parameters)
+        connection = BlockingConnection(how)
     except (AMQPError, OSError) as error:
-        yield _shut_out(error, address(url), parameters.virtual_host)
+        yield _shut_out(error, f"{how.host}:{how.port}", how.virtual_host)
         return
     try:
         yield from _topology(connection, Broker(settings), models)

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from darkroom_cli.checks.finding import Finding
-from darkroom_cli.ledger import address
+from darkroom_cli.ledger import address, connect
 from darkroom_cli.settings import Settings
 
 # Of maxmemory; past this a burst of jobs ends in errors.
@@ -17,7 +17,7 @@ FULL = 0.9
 
 def check(settings: Settings) -> Iterator[Finding]:
     url = settings["REDIS_URL"]
-    client: Any = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+    client = connect(settings)
     try:
         info = client.info()
     except redis.AuthenticationError as error:
