@@ -34,7 +34,7 @@ def _schema(name: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((CONTRACT / f"{name}.schema.json").read_text()), registry=registry)
 
 
-@pytest.mark.parametrize("body", _vectors("job/valid") + _vectors("job/foreign"))
+@pytest.mark.parametrize("body", _vectors("job/valid") + _vectors("job/foreign") + _vectors("released/*/job"))
 def test_a_valid_job_is_read_and_unknown_fields_are_ignored(body: bytes) -> None:
     assert decode(body).id == json.loads(body)["id"]
 

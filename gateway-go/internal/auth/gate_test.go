@@ -233,3 +233,15 @@ func unauthorized(err error) bool {
 	var refusal *job.Error
 	return errors.As(err, &refusal) && refusal.Code == job.Unauthorized
 }
+
+func TestKeyFilesOfEarlierReleasesAreRead(t *testing.T) {
+	files, err := filepath.Glob("../../../contract/examples/released/*/api_keys")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples (%v)", err)
+	}
+	for _, file := range files {
+		if entries, err := ReadEntries(file); err != nil || len(entries) == 0 || entries[0].Name == "" {
+			t.Errorf("%s: %+v, %v", file, entries, err)
+		}
+	}
+}

@@ -200,3 +200,19 @@ func TestTheBooksAreRightWhileJobsBeginAndEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestHeartbeatsOfEarlierReleasesAreRead(t *testing.T) {
+	files, err := filepath.Glob("../../../contract/examples/released/*/heartbeat/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples (%v)", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if beat, ok := readHeartbeat(string(text)); !ok || beat.Worker.State == "" || len(beat.Worker.Models) == 0 || beat.Worker.SeenAt.IsZero() {
+			t.Errorf("%s: %+v", file, beat)
+		}
+	}
+}
