@@ -13,9 +13,9 @@ import step
 
 SERVICES = ("rabbitmq-server", "redis-server")
 # prometheus holds promtool.
-TESTS = ("spin", "gcc", "libc6-dev", "chromium", "fonts-dejavu-core", "prometheus")
+TESTS = ("spin", "gcc", "libc6-dev", "chromium", "fonts-dejavu-core", "prometheus", "nginx-light", "iproute2", "openssl")
 
-UNITS = ("rabbitmq-server.service", "redis-server.service", "prometheus.service", "epmd.service", "epmd.socket")
+UNITS = ("rabbitmq-server.service", "redis-server.service", "prometheus.service", "nginx.service", "epmd.service", "epmd.socket")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
