@@ -11,7 +11,7 @@ RUNNER ?= $(if $(shell command -v apt-get),native,compose)
 STACK := $(PYTHON) deploy/native/stack.py
 INSTALL := $(PYTHON) deploy/native/install.py
 BIN := $(CURDIR)/.venv/dev/bin
-GO_MODULES := contract web gateway-go
+GO_MODULES := contract web gateway-go tests/deploy
 PYTHON_ROOMS := worker-py tests deploy/native
 
 # Services of the unit tests: their own folder and ports, beside a stack that may be up.
@@ -60,8 +60,8 @@ endif
 ##### Testing
 
 # Side by side, each lane from left to right: its niceness, then its suites. What mostly waits runs beside what computes, and clocks watch it most.
-WAITS := 0 test-system test-browser test-native
-COMPUTES := 5 lint test-contract test-go test-worker
+WAITS := 0 test-system test-browser test-native test-machines
+COMPUTES := 5 lint test-contract test-deploy test-go test-worker
 SEARCHES := 15 test-model
 .PHONY: test tests-ready lint-go lint-python $(filter lint test-%,$(WAITS) $(COMPUTES) $(SEARCHES))
 test: ## set everything up and run every suite
@@ -98,8 +98,18 @@ test-worker: tests-ready ## the worker's own tests
 test-native: tests-ready ## the native runner's own tests
 	@cd deploy/native && $(BIN)/pytest
 
+test-deploy: tests-ready ## Compose file, Dockerfiles and Helm chart against the code and the manual
+	@cd tests/deploy && PATH=$(BIN):$$PATH go test ./...
+
 test-system: tests-ready ## the whole system: kills, losses, limits
 	@cd tests && $(BIN)/pytest system
+
+test-machines: tests-ready ## gateways, workers and services on machines of their own (network namespaces), by TLS
+	@cd tests && $(BIN)/pytest machines
+
+.PHONY: machines
+machines: tests-ready ## the same, and a worker that stays away until another has drawn its job
+	@cd tests && LONG=1 $(BIN)/pytest machines
 
 .PHONY: test-variants
 test-variants: tests-ready ## the whole system on other servers: versitygw for MinIO, Valkey for Redis

@@ -12,11 +12,12 @@ import (
 )
 
 const usage = `usage: darkroom-gateway                  serve; every setting is in .env.example
+       darkroom-gateway health           whether the gateway of this environment is ready; the exit status says it
        darkroom-gateway keys add NAME    make an API key; it is shown once
        darkroom-gateway keys list
        darkroom-gateway keys revoke ID   a running gateway refuses it within a second`
 
-// command runs one of the operator's commands on the key file.
+// command runs one of the operator's commands.
 func command(args []string) int {
 	file := os.Getenv("GATEWAY_API_KEYS_FILE")
 	if file == "" && args[0] == "keys" {
@@ -25,6 +26,8 @@ func command(args []string) int {
 	}
 	var err error
 	switch line := strings.Join(args[:min(2, len(args))], " "); {
+	case line == "health":
+		err = health()
 	case line == "keys add" && len(args) > 2:
 		err = addKey(file, strings.Join(args[2:], " "))
 	case line == "keys list" && len(args) == 2:

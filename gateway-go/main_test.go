@@ -18,6 +18,15 @@ func TestAGatewayWithoutItsServicesSaysWhichAreMissingAndTakesNothing(t *testing
 			t.Errorf("/readyz: %d: %s", status, body)
 		}
 	}
+	t.Setenv("GATEWAY_ADMIN_ADDR", g.admin)
+	said := captureStderr(t, func() {
+		if status := run(t.Context(), []string{"health"}); status != 1 {
+			t.Errorf("health ended with %d", status)
+		}
+	})
+	if !strings.Contains(said, "503") || !strings.Contains(said, "rabbitmq") {
+		t.Errorf("health said %q", said)
+	}
 	if status, _ := fetch(t, "http://"+g.admin+"/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz: %d", status)
 	}

@@ -40,8 +40,7 @@ def processes(settings: Settings) -> list[Process]:
         made.append(
             Process(
                 name=f"worker-{index}",
-                command=f"{venv(settings)}/bin/gunicorn -k asgi -w 1 --no-control-socket --graceful-timeout {grace}"
-                f" -b 127.0.0.1:{port} darkroom_worker.app:create_app()",
+                command=f"{venv(settings)}/bin/gunicorn -c python:darkroom_worker.serving -b 127.0.0.1:{port}",
                 directory=PROJECT,
                 environment=environment_of(settings, index),
                 version=_version(settings),

@@ -27,8 +27,7 @@ class Worker:
         self.log = folder / f"{name}.log"
         self.port = _free_port()
         command = [
-            sys.executable, "-m", "gunicorn", "-k", "asgi", "-w", "1", "--no-control-socket", "--graceful-timeout", "40",
-            "-b", f"127.0.0.1:{self.port}", "darkroom_worker.app:create_app()",
+            sys.executable, "-m", "gunicorn", "-c", "python:darkroom_worker.serving", "-b", f"127.0.0.1:{self.port}",
         ]  # fmt: skip
         given = {
             **os.environ,
