@@ -10,10 +10,11 @@ ARG TORCH_BACKEND=
 ENV VIRTUAL_ENV=/opt/darkroom
 RUN uv venv /opt/darkroom && \
     if [ -z "$TORCH_BACKEND" ]; then \
-        uv pip sync --no-cache --require-hashes requirements.lock requirements-engine.lock; \
+        uv pip sync --no-cache --require-hashes requirements.lock requirements-engine.lock requirements-cli.lock; \
     else \
         uv pip install --no-cache --no-verify-hashes --torch-backend "$TORCH_BACKEND" \
-            -r requirements.in -c requirements.lock -r requirements-engine.in -c requirements-engine.lock; \
+            -r requirements.in -c requirements.lock -r requirements-engine.in -c requirements-engine.lock \
+            -r requirements-cli.in -c requirements-cli.lock; \
     fi
 
 FROM python:3.11-slim-bookworm
@@ -23,6 +24,7 @@ COPY contract /srv/contract
 COPY models /srv/models
 COPY deploy/models.yaml /srv/deploy/models.yaml
 COPY worker-py/darkroom_worker /srv/worker-py/darkroom_worker
+COPY worker-py/darkroom_cli /srv/worker-py/darkroom_cli
 WORKDIR /srv/worker-py
 USER 10001:10001
 ENV PATH=/opt/darkroom/bin:$PATH PYTHONUNBUFFERED=1 WORKER_GPU=0 CONTRACT_DIR=/srv/contract MODELS_FILE=/srv/deploy/models.yaml WORKER_CACHE_DIR=/cache

@@ -26,10 +26,11 @@ func compose(t *testing.T, environment ...string) *types.Project {
 	return project
 }
 
-// lasting are the services that stay, by name: all but the one that draws the secrets.
+// lasting are the services that stay, by name: all but the one that draws the secrets, and the operator's command.
 func lasting(project *types.Project) map[string]types.ServiceConfig {
 	services := maps.Clone(map[string]types.ServiceConfig(project.Services))
 	delete(services, "secrets")
+	delete(services, "darkroom")
 	return services
 }
 
@@ -147,6 +148,22 @@ func TestComposeSetsWhatTheCodeReadsAndNothingElse(t *testing.T) {
 		if absent := missing(worker, keysOfWorker(t), "MODELS_FILE", "CONTRACT_DIR", "WORKER_LOCK_DIR", "TLS_CA_FILE"); len(absent) > 0 {
 			t.Errorf("%s cannot be given %v", name, absent)
 		}
+	}
+}
+
+func TestTheCommandIsGivenWhatItReadsAndNothingMore(t *testing.T) {
+	command := compose(t).Services["darkroom"]
+	placed := []string{"S3_ENDPOINT", "PUBLISH_ADDR", "GATEWAY_API_KEYS_FILE", "GATEWAY_ADMIN_ADDR", "DARKROOM_URL", "DARKROOM_API_KEY"}
+	keys := keysOfCommand(t)
+	keys["DARKROOM_API_KEY"] = false // the caller's own, handed in from outside
+	if problems := strange(environmentOf(command), keys, manual(t), placed...); len(problems) > 0 {
+		t.Error(problems)
+	}
+	if absent := missing(environmentOf(command), keys, "MODELS_FILE", "CONTRACT_DIR", "TLS_CA_FILE"); len(absent) > 0 {
+		t.Errorf("it cannot be given %v", absent)
+	}
+	if !command.ReadOnly || !slices.Equal(command.CapDrop, []string{"ALL"}) || command.Restart != "no" || len(command.Ports) > 0 {
+		t.Error("it may more than it needs")
 	}
 }
 

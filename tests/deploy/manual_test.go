@@ -45,6 +45,18 @@ func keysOfWorker(t *testing.T) map[string]bool {
 	return atLeast(t, keys, 15)
 }
 
+// keysOfCommand are what the darkroom command reads, and whether each is secret.
+func keysOfCommand(t *testing.T) map[string]bool {
+	t.Helper()
+	text := read(t, "worker-py/darkroom_cli/settings.py")
+	secrets := regexp.MustCompile(`(?s)SECRETS = \((.*?)\)`).FindString(text)
+	keys := map[string]bool{}
+	for _, entry := range regexp.MustCompile(`(?m)^    "([A-Z][A-Z0-9_]*)": (?:"|str)`).FindAllStringSubmatch(text, -1) {
+		keys[entry[1]] = strings.Contains(secrets, `"`+entry[1]+`"`)
+	}
+	return atLeast(t, keys, 15)
+}
+
 func atLeast(t *testing.T, keys map[string]bool, least int) map[string]bool {
 	t.Helper()
 	if len(keys) < least {

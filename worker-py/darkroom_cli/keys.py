@@ -49,7 +49,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys li
 def _gateway(*arguments: str) -> str:
     binary = shutil.which(BINARY)
     if binary is None:
-        raise BadSetting(f"{BINARY} is not here. With containers: docker compose exec gateway /{BINARY} keys …")
+        raise BadSetting(f"{BINARY} is not here. With containers: docker compose exec gateway /{BINARY} keys add NAME")
     file = Settings()["GATEWAY_API_KEYS_FILE"]
     environment = {**os.environ, "GATEWAY_API_KEYS_FILE": file}
     done = subprocess.run(  # noqa: S603 - our own binary, and its arguments are no shell's
