@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,42 @@ def test_a_hub_model_that_was_not_fetched_is_not_fetched_now(tmp_path: Path, mon
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     trouble = refusal(None, repository="some/model", revision="0" * 40)
     assert f"hf download some/model --revision {'0' * 40}" in str(trouble)
+
+
+def test_a_hub_model_is_drawn_with_from_the_cache_at_its_pinned_commit_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # as in the engine
+    # As `hf download` leaves it.
+    shutil.copytree(tiny.folder("sd"), tmp_path / "models--some--model" / "snapshots" / ("a1" * 20))
+    pinned = TextToImage(tiny_model("sd", None, repository="some/model", revision="a1" * 20), setup())
+    folder = TextToImage(tiny_model("sd", tiny.folder("sd")), setup())
+    for task in (pinned, folder):
+        task.load()
+    (one,), (other,) = (draw(task, order(task.model)) for task in (pinned, folder))
+    assert one.tobytes() == other.tobytes()
+    assert "is not on this machine" in str(refusal(None, repository="some/model", revision="b2" * 20))
+
+
+@pytest.mark.parametrize("name", ["sd", "sd3", "flux"])
+def test_a_compiled_network_draws_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Block by block it is traced, and run as it was traced: to make machine code of it takes a minute more."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    compiled, plain = (
+        TextToImage(tiny_model(name, tiny.folder(name), speed=speed), setup(tmp_path))
+        for speed in (Speed(compile=True), Speed())
+    )
+    for task in (compiled, plain):
+        task.load()
+    network = pipeline.denoiser(compiled._pipeline)
+    assert {type(part).__name__ for part in network.modules() if part._compiled_call_impl} == set(
+        network._repeated_blocks
+    )
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "inductor")
+    (one,), (other,) = (draw(task, order(task.model, steps=2)) for task in (compiled, plain))
+    assert max(abs(left - right) for left, right in zip(one.tobytes(), other.tobytes(), strict=True)) <= 2
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:

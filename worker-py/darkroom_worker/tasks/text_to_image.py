@@ -116,6 +116,9 @@ class TextToImage:
                 "dtype": pipeline.denoiser(self._pipeline).dtype,
             },
         ).caps([(width, height) for width, height in sizes], self._seconds_per_step)  # fmt: skip
+        if self.model.speed.compile:  # a full batch is compiled anew: now, and not while somebody waits for it
+            for width, height in sizes:
+                self._seconds_per_step(width, height, self._caps[f"{width}x{height}"])
         self._previewer.forget()
         self._settle()
         return self._caps
