@@ -13,6 +13,7 @@ INSTALL := $(PYTHON) deploy/native/install.py
 BIN := $(CURDIR)/.venv/dev/bin
 GO_MODULES := contract web gateway-go tests/deploy
 PYTHON_ROOMS := worker-py tests deploy/native
+LOCKS := worker-py/requirements.lock worker-py/requirements-engine.lock worker-py/requirements-dev.lock tests/requirements.lock deploy/native/requirements.lock
 
 # Services of the unit tests: their own folder and ports, beside a stack that may be up.
 TEST_STACK := DATA_DIR=$(CURDIR)/.darkroom/unit-tests PORT_OFFSET=500 $(STACK)
@@ -133,6 +134,29 @@ bench-page: tests-ready ## what the page weighs and how fast it shows, in a real
 .PHONY: faults
 faults: tests-ready ## three minutes of random kills under load, every answer judged; SEED=n repeats one
 	@cd tests && $(BIN)/python -m faults.storm --seconds 180 $(if $(SEED),--seed $(SEED))
+
+.PHONY: fuzz fuzz-go fuzz-worker fuzz-api
+FUZZ ?= 1000000
+CASES ?= 500
+FUZZERS ?= 1
+fuzz: fuzz-go fuzz-worker fuzz-api ## every fuzz target FUZZ=1000000 times, every operation of the API with CASES=500 cases; hours on two cores
+
+fuzz-go: tests-ready
+	@cd gateway-go && grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal | sed -E 's|^(.*)/[^/]*:func |./\1 |' | sort | while read -r package target; do \
+		echo "=== $$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ)x -parallel $(FUZZERS) | \
+		awk '/^fuzz: elapsed/ {last = $$0; next} {print} END {print last}'; done
+
+fuzz-worker: tests-ready
+	@cd worker-py && FUZZ=$(FUZZ) $(BIN)/python -m tests.fuzz
+
+fuzz-api: tests-ready
+	@cd tests && $(BIN)/python -m fuzz.api --cases $(CASES)
+
+.PHONY: audit
+audit: ## known vulnerabilities in what we depend on: govulncheck, pip-audit; asks their databases on the internet
+	@$(INSTALL) audit
+	@failed=0; for module in $(GO_MODULES); do echo "govulncheck: $$module"; (cd $$module && $(BIN)/govulncheck ./...) || failed=1; done; \
+	for lock in $(LOCKS); do echo "pip-audit: $$lock"; $(BIN)/pip-audit --strict --require-hashes --disable-pip -r $$lock || failed=1; done; exit $$failed
 
 ##### Showing
 

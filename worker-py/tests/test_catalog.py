@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darkroom_worker import catalog
 from darkroom_worker.catalog import Model
 from darkroom_worker.repertoire import Repertoire
 
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
+
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "deploy" / "models.yaml"
 VECTORS = ROOT / "contract" / "examples" / "catalogue"
+
+
+GOOD = [path.read_text() for path in sorted((VECTORS / "valid").glob("*.yaml"))]
+VALUES = [
+    "null",
+    "[]",
+    "{}",
+    "-1",
+    "1e999",
+    ".nan",
+    "yes",
+    "1:30",
+    "'x'",
+    "&a *a",
+    "!!python/name:os.system",
+    "|",
+    "\t",
+    "x" * 300,
+]
 
 
 def _vectors(folder: str) -> list[Any]:
@@ -74,6 +99,32 @@ def test_a_file_that_is_no_yaml_is_told_by_its_name(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     with pytest.raises(catalog.BadCatalogue, match=r"MODELS_FILE=.*cannot be read"):
         catalog.load(tmp_path / "none.yaml", (), test_mode=False)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """A good catalogue with some lines left out, doubled or with another value."""
+    lines = draw(st.sampled_from(GOOD)).splitlines()
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(lines) - 1))
+        key, _, value = lines[at].partition(":")
+        other = draw(st.sampled_from(VALUES) | st.text(max_size=10))
+        lines[at : at + 1] = draw(
+            st.sampled_from([[], [lines[at]] * 2, [f"{key}: {other}"], [f"{other}: {value}"], [f" {lines[at]}"]])
+        )
+        lines = lines or [other]
+    return "\n".join(lines)
+
+
+@given(damaged())
+def test_a_damaged_catalogue_is_read_or_refused_in_lines_that_name_the_file(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "models.yaml"
+        path.write_text(text, errors="surrogatepass")
+        try:
+            catalog.load(path, (), test_mode=False)
+        except catalog.BadCatalogue as error:
+            assert all(line.startswith((str(path), "MODELS_FILE=")) for line in str(error).splitlines())
 
 
 def test_a_model_that_is_not_in_the_catalogue_stops_the_start() -> None:

@@ -12,13 +12,40 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from darkroom_worker.messages import Failure, Garbage, Image, Job, Spec, Timings, Verdict, decode, id_times, version_of
+from darkroom_worker.messages import (
+    Failure,
+    Garbage,
+    Image,
+    Job,
+    Spec,
+    Timings,
+    Verdict,
+    decode,
+    decode_envelope,
+    id_times,
+    version_of,
+)
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
 
 CONTRACT = Path(__file__).resolve().parents[2] / "contract"
 VECTORS = CONTRACT / "examples"
+BODIES = [path.read_bytes() for path in sorted((VECTORS / "job").glob("*/*.json")) if path.stat().st_size < 4096]
+TOKENS = [
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"[[",
+    b"{}",
+    b'"\\ud800"',
+    b'"',
+    b"9" * 400,
+    b"\xff",
+    b"\xef\xbb\xbf",
+]
 PLAIN = (VECTORS / "job" / "valid" / "plain.json").read_bytes()
 
 
@@ -65,6 +92,29 @@ def test_an_id_tells_its_times(vector: dict[str, Any]) -> None:
 def test_any_bytes_are_a_job_or_garbage(body: bytes) -> None:
     with pytest.raises(Garbage):
         decode(body)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A message of the treaty's, good or bad, with a few bytes taken out, put in or doubled."""
+    body = draw(st.sampled_from(BODIES))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(body)))
+        end = draw(st.integers(start, min(len(body), start + 40)))
+        put = draw(st.binary(max_size=8) | st.just(body[start:end] * 2) | st.sampled_from(TOKENS))
+        body = body[:start] + put + body[end:]
+    return body
+
+
+@given(damaged())
+def test_a_damaged_message_is_a_job_or_garbage_and_tells_a_version_or_none(body: bytes) -> None:
+    version = version_of(None, body)
+    assert version is None or type(version) is int
+    for read in (decode_envelope, decode):
+        try:
+            read(body)
+        except Garbage as error:
+            assert str(error)
 
 
 @given(st.data())

@@ -41,6 +41,8 @@ func TestWhatIsNotExactlyARequestIsRefusedAtItsPlace(t *testing.T) {
 		"depth 10 000":             {`{"metadata":` + deep + `}`, "/metadata"},
 		"depth 10 000 at the top":  {deep, ""},
 		"metadata that is no text": {`{"prompt":"a mug","metadata":{"order":{"id":7}}}`, "/metadata/order"},
+		"an address as a picture":  {`{"prompt":"a mug","image":"http://169.254.169.254/"}`, "/image"},
+		"an address in a picture":  {`{"prompt":"a mug","image":{"url":"http://127.0.0.1:6389/"}}`, "/image/url"},
 		"metadata that is a list":  {`{"prompt":"a mug","metadata":["a"]}`, "/metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,6 +75,12 @@ type imageWriter struct {
 }
 
 func (s *imageWriter) WriteHeader(status int) {
+	if status == http.StatusPartialContent && s.Header().Get("Content-Length") == "0" {
+		// `bytes=-0`: ServeContent answers a part without bytes, RFC 9110 (section 14.1.2) calls that range unsatisfiable.
+		_, size, _ := strings.Cut(s.Header().Get("Content-Range"), "/")
+		s.Header().Set("Content-Range", "bytes */"+size)
+		status = http.StatusRequestedRangeNotSatisfiable
+	}
 	switch status {
 	case http.StatusRequestedRangeNotSatisfiable:
 		s.refusal = &job.Error{Code: problem.RangeNotSatisfiable, Message: "The picture has no such bytes. Content-Range tells its size."}

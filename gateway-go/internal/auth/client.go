@@ -34,7 +34,7 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 		if err != nil {
 			return client
 		}
-		client = hop.Unmap()
+		client = hop.Unmap().WithZone("")
 		if !p.trust(client) {
 			break
 		}

@@ -21,6 +21,7 @@ func TestTheClientIsWhoeverATrustedProxySaysAndNobodyElse(t *testing.T) {
 		"nonsense from the caller":           {"10.0.0.1:1234", []string{"nonsense"}, "10.0.0.1"},
 		"nonsense in front of a proxy's hop": {"10.0.0.1:1234", []string{"nonsense, 10.0.0.2"}, "10.0.0.2"},
 		"IPv6":                               {"[2001:db8::7]:1234", nil, "2001:db8::7"},
+		"IPv6 with a zone":                   {"10.0.0.1:1234", []string{"2001:db8::7%eth0"}, "2001:db8::7"},
 		"IPv4 in IPv6":                       {"[::ffff:10.0.0.1]:1234", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
 	} {
 		t.Run(name, func(t *testing.T) {

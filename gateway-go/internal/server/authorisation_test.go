@@ -61,6 +61,15 @@ func TestAnOpenRouteGivesNobodyACookie(t *testing.T) {
 	}
 }
 
+func TestNothingOfTheOperatorsIsOnThePublicListener(t *testing.T) {
+	e := newEdge(t, withStudio)
+	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/debug/pprof/", "/debug/vars"} {
+		if response, body := e.send(t, http.MethodGet, path, "", "Authorization: Bearer "+e.keys[0]); response.StatusCode != http.StatusNotFound || problemCode(t, response, body) != "not_found" {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
+	}
+}
+
 func TestTheContractAndTheRoutesOfTheAPIAreTheSame(t *testing.T) {
 	document, err := api.ReadContract()
 	if err != nil {

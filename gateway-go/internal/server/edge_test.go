@@ -81,7 +81,7 @@ func withDesk(desk serving, keys job.Keys) func(*edgeOptions) {
 	return func(o *edgeOptions) { o.desk, o.idKeys = desk, keys }
 }
 
-func newEdge(t *testing.T, change ...func(*edgeOptions)) *edge {
+func newEdge(t testing.TB, change ...func(*edgeOptions)) *edge {
 	t.Helper()
 	stopping, stop := context.WithCancel(t.Context())
 	e := &edge{desk: newDesk(), log: &bytes.Buffer{}, metrics: prometheus.NewRegistry(), stop: stop}
@@ -117,7 +117,7 @@ func newEdge(t *testing.T, change ...func(*edgeOptions)) *edge {
 }
 
 // openKeys reads a file with two keys.
-func (e *edge) openKeys(t *testing.T) *auth.Keys {
+func (e *edge) openKeys(t testing.TB) *auth.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
 	for _, name := range []string{"one", "two"} {

@@ -46,6 +46,7 @@ func TestAPartOfAPictureCanBeAskedFor(t *testing.T) {
 		"bytes=0-0,2-2,4-4":  {http.StatusOK, whole},
 		"lines=1-2":          {http.StatusRequestedRangeNotSatisfiable, ""},
 		"bytes=120000-":      {http.StatusRequestedRangeNotSatisfiable, ""},
+		"bytes=-0":           {http.StatusRequestedRangeNotSatisfiable, ""},
 		"bytes=9-1":          {http.StatusRequestedRangeNotSatisfiable, ""},
 		"bytes=nonsense":     {http.StatusRequestedRangeNotSatisfiable, ""},
 		"bytes=0-4294967295": {http.StatusPartialContent, whole},
@@ -55,6 +56,8 @@ func TestAPartOfAPictureCanBeAskedFor(t *testing.T) {
 			t.Errorf("%s: %d, want %d", sent, response.StatusCode, c.status)
 		} else if c.want != "" && body != c.want {
 			t.Errorf("%s: %d bytes: %.20q", sent, len(body), body)
+		} else if c.want == "" && strings.HasPrefix(sent, "bytes=-") && response.Header.Get("Content-Range") != "bytes */120000" {
+			t.Errorf("%s: Content-Range %q", sent, response.Header.Get("Content-Range"))
 		} else if c.want == "" && problemCode(t, response, body) != "range_not_satisfiable" {
 			t.Errorf("%s: %s", sent, body)
 		}
