@@ -10,7 +10,6 @@ from system.client import Client, lasting
 from system.stack import QUEUE_LIMIT, Stack
 from system.wait import until
 
-
 # The longest that this catalogue lets a stage of drawing stand still: a job that waits for S3 outlasts it.
 STALL_SECONDS = 10
 
