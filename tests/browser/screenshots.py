@@ -3,7 +3,9 @@
 The page runs alone, with the sample jobs of gateway-go/internal/pages; pictures are those of the first visit."""
 
 import io
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,18 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
 from browser.conftest import CHROMIUM_OPTIONS
+from browser.samples import LOOKS, STATIC
 from system.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".darkroom" / "screenshots"
 PREVIEW = ROOT / "gateway-go"
-SAMPLES = ROOT / "web" / "static" / "samples.webp"
 
 DESKTOP: ViewportSize = {"width": 1440, "height": 1000}
 WIDE: ViewportSize = {"width": 1920, "height": 1080}
@@ -67,12 +70,22 @@ def open_menu(page: Page) -> None:
     page.locator(".menu summary").first.click()
 
 
+def full_line(page: Page) -> None:
+    page.route("**/jobs", lambda route: route.fulfill(status=429))
+    page.locator("#words").fill("a steel kettle")
+    page.locator("[data-main]").click()
+    page.locator("[data-away]").wait_for()
+
+
 SHOTS = (
     Shot("first-visit", "/empty/", (DESKTOP, WIDE, PHONE), whole=True),
     Shot("studio", "/", (DESKTOP, WIDE, PHONE), whole=True),
     Shot("picked", "/done/", do=pick_two),
     Shot("roll", "/done/", (WIDE,), ("light",), whole=True),
+    Shot("small", "/small/", (DESKTOP, PHONE), ("light",)),
+    Shot("small-job", "/small/jobs/{small}", (DESKTOP,), ("dark",)),
     Shot("menu", "/done/", (DESKTOP,), ("dark",), do=open_menu),
+    Shot("refused", "/done/", (DESKTOP, PHONE), ("light",), do=full_line),
     Shot("field-error", "/", do=ask_for_too_much),
     Shot("job-done", "/jobs/{succeeded}", (DESKTOP, WIDE, PHONE), whole=True),
     Shot("job-four", "/jobs/{four}", (DESKTOP,), ("light",), whole=True),
@@ -88,16 +101,37 @@ SHOTS = (
 )
 
 
-def samples() -> list[bytes]:
-    """The pictures of the first visit, one by one."""
-    strip = Image.open(SAMPLES)
-    side = strip.height
-    cut = []
-    for left in range(0, strip.width, side):
+class Darkroom:
+    """Stands in for a model: answers a job's words with the sample picture that fits them best, mirrored for every second image."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        strip, words = Image.open(STATIC / "samples.webp"), json.loads((STATIC / "samples.json").read_text())
+        side = strip.height
+        pictures = [strip.crop((left, 0, left + side, side)) for left in range(0, strip.width, side)]
+        self._samples = list(zip([words for _, words in LOOKS] + words, pictures, strict=True))
+        self._words: dict[str, set[str]] = {}
+
+    def draw(self, route: Route) -> None:
+        _, prefix, job, kind = re.split(r"(.*)/v1/jobs/(\w+)/", urlsplit(route.request.url).path)
+        seen = self._fitting(self._words_of(prefix, job))
+        if kind.endswith(("1", "2")):
+            seen = ImageOps.mirror(seen)
+        if kind == "preview":
+            noise = Image.effect_noise(seen.size, 90).convert("RGB")
+            seen = Image.blend(seen.filter(ImageFilter.GaussianBlur(9)), noise, 0.25)
         out = io.BytesIO()
-        strip.crop((left, 0, left + side, side)).save(out, "PNG")
-        cut.append(out.getvalue())
-    return cut
+        seen.save(out, "PNG")
+        route.fulfill(body=out.getvalue(), content_type="image/png")
+
+    def _fitting(self, words: set[str]) -> Image.Image:
+        return max(self._samples, key=lambda sample: len(words & set(sample[0].split())))[1].convert("RGB")
+
+    def _words_of(self, prefix: str, job: str) -> set[str]:
+        if job not in self._words:
+            page = httpx.get(f"{self._url}{prefix}/jobs/{job}").text
+            self._words[job] = set(re.findall(r"\w{3,}", page.split("<title>")[1].split("·")[0]))
+        return self._words[job]
 
 
 @contextmanager
@@ -127,18 +161,14 @@ def answers(url: str) -> bool:
         return False
 
 
-def shoot(browser: Browser, url: str, shot: Shot, size: ViewportSize, scheme: str, pictures: list[bytes]) -> None:
-    def picture(route: Route) -> None:
-        seed = sum(map(ord, route.request.url.split("?")[0]))
-        route.fulfill(body=pictures[seed % len(pictures)], content_type="image/png")
-
+def shoot(browser: Browser, url: str, shot: Shot, size: ViewportSize, scheme: str, darkroom: Darkroom) -> None:
     context = browser.new_context(
         base_url=url, viewport=size, color_scheme=scheme, reduced_motion="reduce",  # type: ignore[arg-type]
         timezone_id="Europe/Berlin", is_mobile=size is PHONE, has_touch=size is PHONE, device_scale_factor=2 if size is PHONE else 1,
     )  # fmt: skip
     page = context.new_page()
-    page.route("**/v1/jobs/*/images/*", picture)
-    page.route("**/v1/jobs/*/preview*", picture)
+    page.route("**/v1/jobs/*/*", darkroom.draw)
+    page.route("**/v1/jobs/*/images/*", darkroom.draw)
     names = httpx.get(f"{url}/names").json()
     page.goto(shot.path.format(**names))
     page.wait_for_load_state("networkidle")
@@ -149,8 +179,8 @@ def shoot(browser: Browser, url: str, shot: Shot, size: ViewportSize, scheme: st
 
 def main(wanted: list[str]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pictures = samples()
     with preview() as url, sync_playwright() as driver:
+        darkroom = Darkroom(url)
         browser = driver.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_OPTIONS
         )
@@ -159,7 +189,7 @@ def main(wanted: list[str]) -> None:
                 continue
             for size in shot.sizes:
                 for scheme in shot.schemes:
-                    shoot(browser, url, shot, size, scheme, pictures)
+                    shoot(browser, url, shot, size, scheme, darkroom)
         browser.close()
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(ROOT)}")
 

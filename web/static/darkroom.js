@@ -7,7 +7,7 @@
   const isPoll = (event) => event.detail.ctx.sourceEvent?.type === "every";
 
   // Hidden tab: polls are held. What is more than a screen away asks every 10 s at most: a hundred waiting cards are no load.
-  const asked = new WeakMap();
+  const asked = new WeakMap(), notBefore = new WeakMap();
   const isFar = (polled) => {
     const box = polled.getBoundingClientRect();
     return box.bottom < -innerHeight || box.top > 2 * innerHeight;
@@ -15,7 +15,7 @@
   document.addEventListener("htmx:before:request", (event) => {
     if (!isPoll(event)) return;
     const polled = event.target, now = performance.now();
-    if (document.hidden || (isFar(polled) && now - (asked.get(polled) ?? -Infinity) < 10_000)) event.preventDefault();
+    if (document.hidden || now < notBefore.get(polled) || (isFar(polled) && now - (asked.get(polled) ?? -Infinity) < 10_000)) event.preventDefault();
     else asked.set(polled, now);
   });
 
@@ -36,8 +36,9 @@
 
   // No answer, or none that can be shown: say so where it was asked. The next good answer of a card takes the words away again.
   const away = (event) => {
-    const source = event.target, status = event.detail.ctx?.response?.status;
-    const title = status === 429 ? "One moment." : "Darkroom can’t be reached.";
+    const source = event.target, response = event.detail.ctx?.response, status = response?.status;
+    const refused = status >= 400 && status < 500;
+    const title = status === 429 ? "One moment." : refused ? "Not done." : "Darkroom can’t be reached.";
     const why = status === 429 ? "Too many requests in a short time." : navigator.onLine ? "What you see is kept, and pictures already in line go on." : "This browser is offline. What you see is kept, and pictures already in line go on.";
     if (source.matches(".more")) {
       tell(source, title, why + " Next try in " + nextTry + "\u00a0s.");
@@ -49,12 +50,13 @@
       return;
     }
     if (source.closest("#bench")) {
-      unsure = true;
-      tell(source.closest("#bench").querySelector("[data-away]"), title, "Your words are kept. Whether this picture was taken shows in your roll, as soon as it can be read.");
+      unsure = !refused;
+      tell(source.closest("#bench").querySelector("[data-away]"), title, "Your words are kept. " + (refused ? "This picture was not taken: take it again in a moment." : "Whether this picture was taken shows in your roll, as soon as it can be read."));
       return;
     }
     const polled = source.closest("[hx-trigger]"), place = source.closest(".card, .sheet, .plain")?.querySelector(".trouble, [data-away]");
-    const pace = polled?.getAttribute("hx-trigger").match(/^every (\d+)s$/)?.[1];
+    const later = Number(response?.headers.get("Retry-After")), pace = later || polled?.getAttribute("hx-trigger").match(/^every (\d+)s$/)?.[1];
+    if (polled && later) notBefore.set(polled, performance.now() + 1000 * later); // the server's pace holds in trouble too
     if (place) tell(place, title, why + (pace ? " Next try in " + pace + "\u00a0s." : " Try again in a moment."));
   };
   document.addEventListener("htmx:error", away);

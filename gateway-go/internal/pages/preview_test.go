@@ -34,13 +34,26 @@ func TestPreview(t *testing.T) {
 	other := pictureJob("other", "a green glass bottle", 1)
 	other.Effective.Seed, other.Effective.GuidanceScale, other.Metrics.TotalMS = 48214, 4.5, ref[int64](1640)
 	done := &shownDesk{idle: true}
-	for i, words := range []string{"a glossy blue vase, warm seamless backdrop", "a glazed ceramic vase", "a green glass bottle", "a red enamel mug", "a white vase on grey", "a blue doughnut, dark backdrop",
-		"an orange bowl", "a white teapot on charcoal", "a yellow table lamp", "a wooden chair by a window", "a black box"} {
+	for i, words := range []string{"a glossy blue vase, warm seamless backdrop", "a glazed ceramic vase", "a green glass bottle", "a red enamel mug", "an orange ball, dark backdrop", "a green teapot on grey",
+		"a purple bowl from above", "a brown chair by a window", "a pink table lamp", "a blue vase", "a red mug on white"} {
 		n := 1
 		if i == 1 {
 			n = 4
 		}
 		done.jobs = append(done.jobs, pictureJob(fmt.Sprintf("done%d", i), words, n))
+	}
+	small := &shownDesk{idle: true} // pictures as small as the default model's, which must not be blown up
+	for i, words := range []string{"a glossy blue vase", "a glazed ceramic vase", "a green glass bottle", "a red enamel mug"} {
+		n := 1
+		if i == 1 {
+			n = 4
+		}
+		j := pictureJob(fmt.Sprintf("small%d", i), words, n)
+		j.Effective.Width, j.Effective.Height = 128, 128
+		for k := range j.Outputs {
+			j.Outputs[k].Width, j.Outputs[k].Height = 128, 128
+		}
+		small.jobs = append(small.jobs, j)
 	}
 	desk.jobs = append(desk.jobs, simulated, other)
 	mux := handlerOf(t, desk)
@@ -51,13 +64,14 @@ func TestPreview(t *testing.T) {
 	}
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(contract) })
 	mux.HandleFunc("GET /names", func(w http.ResponseWriter, _ *http.Request) {
-		ids := map[string]string{"other": other.ID}
+		ids := map[string]string{"other": other.ID, "small": small.jobs[0].ID, "small_four": small.jobs[1].ID}
 		for name, j := range jobs {
 			ids[strings.ReplaceAll(name, " ", "_")] = j.ID
 		}
 		_ = json.NewEncoder(w).Encode(ids)
 	})
 	mux.Handle("/done/", http.StripPrefix("/done", handlerOf(t, done)))
+	mux.Handle("/small/", http.StripPrefix("/small", handlerOf(t, small)))
 	mux.Handle("/empty/", http.StripPrefix("/empty", handlerOf(t, &shownDesk{idle: true})))
 	mux.Handle("/away/", http.StripPrefix("/away", handlerOf(t, &shownDesk{away: &job.Error{Code: job.LedgerUnavailable, Message: "away"}})))
 	server := &http.Server{Addr: address, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

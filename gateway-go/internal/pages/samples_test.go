@@ -9,7 +9,11 @@ import (
 
 func ref[T any](value T) *T { return &value }
 
-var sampleWords = []string{"a glossy red mug on a white background", "a matte blue vase against a warm backdrop", "words that nobody drew"}
+// sampleWords are those of web/static/samples.json, and one that nobody has drawn yet.
+var sampleWords = []string{
+	"a glossy red mug on a white background", "a matte blue vase against a warm backdrop", "photo of a green teapot on a grey background, soft light", "a shiny orange ball on a dark background",
+	"a brown chair in front of a beige backdrop, studio lighting", "words that nobody drew",
+}
 
 var sampleModels = catalogue{
 	{

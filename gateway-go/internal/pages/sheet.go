@@ -1,8 +1,6 @@
 package pages
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -41,8 +39,6 @@ type receiptRow struct {
 	Name, Text, Tone string
 	X, Width         float64 // of 96, along the job's whole time
 }
-
-type code struct{ Curl, Python string }
 
 func (s *Studio) job(w http.ResponseWriter, r *http.Request, owner string) error {
 	view, err := s.newSheet(r, owner)
@@ -109,14 +105,6 @@ func (s *Studio) newSheet(r *http.Request, owner string) (sheet, error) {
 		view.Code = codeOf(j, s.origin(r))
 	}
 	return view, nil
-}
-
-// origin is what the address bar shows of this service.
-func (s *Studio) origin(r *http.Request) string {
-	if s.HTTPS(r) {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
 }
 
 func (view *sheet) succeeded(j job.Job) {
@@ -218,25 +206,3 @@ func receiptOf(m job.Metrics) *receipt {
 }
 
 func hundredths(ms int64) string { return fmt.Sprintf("%.2f%ss", float64(ms)/1000, nbsp) }
-
-// codeOf writes the request that makes the same picture again: what was sent, with the seed that was used.
-func codeOf(j job.Job, origin string) *code {
-	request := requestOf(j)
-	if j.Effective != nil {
-		request.Seed = &j.Effective.Seed
-	}
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("    ", "  ")
-	if err := encoder.Encode(request); err != nil {
-		return nil
-	}
-	text := strings.TrimSpace(body.String())
-	address := origin + "/v1/jobs"
-	return &code{
-		Curl: "curl -X POST " + address + " \\\n  -H 'Content-Type: application/json' \\\n  -d '" + strings.ReplaceAll(text, "'", `'\''`) + "'",
-		// A JSON text without null, true and false is a Python literal too.
-		Python: "import httpx\n\njob = httpx.post(\n    \"" + address + "\",\n    json=" + text + ",\n).json()",
-	}
-}

@@ -81,12 +81,11 @@ func (s *Studio) showStudio(w http.ResponseWriter, r *http.Request, owner string
 	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "roll", "error", err)
-		view.Away, view.Refresh = true, 5
+		view.Away, view.Refresh, view.Next = true, 5, cursor
+	} else {
+		view.Cards, view.Next, view.Count = cardsOf(page, models), page.Next, plural(page.Total, "picture", "pictures")
 	}
-	view.Cards, view.Next = cardsOf(page, models), page.Next
-	view.Newest = cursor == ""
-	view.Welcome = cursor == "" && err == nil
-	view.Count = plural(page.Total, "picture", "pictures")
+	view.Newest, view.Welcome = cursor == "", cursor == ""
 	view.pick(r.URL.Query().Get("pick"))
 	return s.render.html(w, r, status, "studio", view)
 }

@@ -1,0 +1,103 @@
+package pages
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"darkroom/gateway/internal/job"
+)
+
+// code is a job's request in the words of three programs: what was sent, with the seed that was used, so that it makes the same picture again.
+type code struct{ Curl, Python, CLI string }
+
+// origin is what the address bar shows of this service.
+func (s *Studio) origin(r *http.Request) string {
+	if s.HTTPS(r) {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func codeOf(j job.Job, origin string) *code {
+	request := requestOf(j)
+	if j.Effective != nil {
+		request.Seed = &j.Effective.Seed
+	}
+	file := "png"
+	if j.Effective != nil && j.Effective.Format != "" {
+		file = j.Effective.Format
+	}
+	return &code{Curl: curlOf(request, origin), Python: pythonOf(request, origin, file), CLI: cliOf(request, origin, file)}
+}
+
+// curlOf waits for the picture with the request, and keeps the cookie that the job belongs to.
+func curlOf(request job.Request, origin string) string {
+	return "curl -X POST " + origin + "/v1/jobs \\\n  -c jar -b jar -H 'Prefer: wait=60' \\\n  -H 'Content-Type: application/json' \\\n  -d " + quoted(literal(request, "  "))
+}
+
+func pythonOf(request job.Request, origin, file string) string {
+	return `import httpx
+
+with httpx.Client(base_url="` + origin + `", timeout=70) as darkroom:
+    job = darkroom.post("/v1/jobs", json=` + literal(request, "    ") + `).raise_for_status().json()
+    while not job["completed_at"]:
+        job = darkroom.get(job["urls"]["self"], headers={"Prefer": "wait=60"}).json()
+    for picture in job["outputs"]:
+        with open(f"picture-{picture['seed']}.` + file + `", "wb") as file:
+            file.write(darkroom.get(picture["url"]).content)`
+}
+
+// literal is the request as JSON; one without null, true and false is a Python literal too. Lines after the first begin with indent.
+func literal(request job.Request, indent string) string {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent(indent, "  ")
+	_ = encoder.Encode(request) // texts and numbers, into memory
+	return strings.TrimSpace(body.String())
+}
+
+// quoted is a text that a shell takes as it stands.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// cliOf writes the options as the command `darkroom draw` has them: named as the request's fields are.
+func cliOf(request job.Request, origin, file string) string {
+	words := ""
+	var options []string
+	option := func(name string, value any) { options = append(options, fmt.Sprintf("--%s %v", name, value)) }
+	text := func(name string, value *string) {
+		if value != nil {
+			option(name, quoted(*value))
+		}
+	}
+	number := func(name string, value *int) {
+		if value != nil {
+			option(name, *value)
+		}
+	}
+	if request.Prompt != nil {
+		words = *request.Prompt
+	}
+	if request.Product != nil {
+		words = *request.Product
+	}
+	text("model", request.Model)
+	text("preset", request.Preset)
+	text("negative-prompt", request.NegativePrompt)
+	number("width", request.Width)
+	number("height", request.Height)
+	number("steps", request.Steps)
+	if request.GuidanceScale != nil {
+		option("guidance-scale", decimal(*request.GuidanceScale))
+	}
+	text("scheduler", request.Scheduler)
+	if request.Seed != nil {
+		option("seed", *request.Seed)
+	}
+	number("n", request.N)
+	option("output", "picture."+file)
+	return "darkroom draw --url " + origin + " \\\n  " + strings.Join(options, " \\\n  ") + " \\\n  " + quoted(words)
+}
