@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
 from browser.conftest import CHROMIUM_OPTIONS
@@ -113,13 +113,13 @@ class Darkroom:
         self._words: dict[str, set[str]] = {}
 
     def draw(self, route: Route) -> None:
-        _, prefix, job, kind = re.split(r"(.*)/v1/jobs/(\w+)/", urlsplit(route.request.url).path)
-        seen = self._fitting(self._words_of(prefix, job))
+        _, job, kind = re.split(r".*/v1/jobs/(\w+)/", urlsplit(route.request.url).path)
+        seen = self._fitting(self._words_of(job))
         if kind.endswith(("1", "2")):
             seen = ImageOps.mirror(seen)
         if kind == "preview":
-            noise = Image.effect_noise(seen.size, 90).convert("RGB")
-            seen = Image.blend(seen.filter(ImageFilter.GaussianBlur(9)), noise, 0.25)
+            noise = Image.effect_noise(seen.size, 40).convert("RGB")
+            seen = ImageChops.add(seen.filter(ImageFilter.GaussianBlur(4)), noise, offset=-128)
         out = io.BytesIO()
         seen.save(out, "PNG")
         route.fulfill(body=out.getvalue(), content_type="image/png")
@@ -127,9 +127,10 @@ class Darkroom:
     def _fitting(self, words: set[str]) -> Image.Image:
         return max(self._samples, key=lambda sample: len(words & set(sample[0].split())))[1].convert("RGB")
 
-    def _words_of(self, prefix: str, job: str) -> set[str]:
+    def _words_of(self, job: str) -> set[str]:
         if job not in self._words:
-            page = httpx.get(f"{self._url}{prefix}/jobs/{job}").text
+            pages = [httpx.get(f"{self._url}{desk}/jobs/{job}") for desk in ("", "/done", "/small")]
+            page = next(page.text for page in pages if page.is_success)
             self._words[job] = set(re.findall(r"\w{3,}", page.split("<title>")[1].split("·")[0]))
         return self._words[job]
 

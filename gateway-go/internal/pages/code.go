@@ -30,7 +30,7 @@ func codeOf(j job.Job, origin string) *code {
 	if j.Effective != nil && j.Effective.Format != "" {
 		file = j.Effective.Format
 	}
-	return &code{Curl: curlOf(request, origin), Python: pythonOf(request, origin, file), CLI: cliOf(request, origin, file)}
+	return &code{Curl: curlOf(request, origin), Python: pythonOf(request, origin, file), CLI: cliOf(request, j.Effective, origin, file)}
 }
 
 // curlOf waits for the picture with the request, and keeps the cookie that the job belongs to.
@@ -63,41 +63,44 @@ func literal(request job.Request, indent string) string {
 // quoted is a text that a shell takes as it stands.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// cliOf writes the options as the command `darkroom draw` has them: named as the request's fields are.
-func cliOf(request job.Request, origin, file string) string {
-	words := ""
+// cliOf writes the command `darkroom draw`: "" for a job that it cannot ask for, one that begins with a picture.
+func cliOf(request job.Request, effective *job.Spec, origin, file string) string {
+	words := request.Prompt
+	if request.Preset != nil {
+		words = request.Product
+	} else if effective != nil {
+		words = &effective.Prompt // a product without a look was put into the model's own
+	}
+	if request.Image != nil || words == nil {
+		return ""
+	}
 	var options []string
-	option := func(name string, value any) { options = append(options, fmt.Sprintf("--%s %v", name, value)) }
+	option := func(name string, value any) { options = append(options, fmt.Sprintf("%s %v", name, value)) }
 	text := func(name string, value *string) {
 		if value != nil {
 			option(name, quoted(*value))
 		}
 	}
-	number := func(name string, value *int) {
-		if value != nil {
-			option(name, *value)
-		}
+	text("--model", request.Model)
+	text("--preset", request.Preset)
+	text("--negative", request.NegativePrompt)
+	if request.Width != nil && request.Height != nil {
+		option("--size", shapeValue(*request.Width, *request.Height))
 	}
-	if request.Prompt != nil {
-		words = *request.Prompt
+	if request.Steps != nil {
+		option("--steps", *request.Steps)
 	}
-	if request.Product != nil {
-		words = *request.Product
-	}
-	text("model", request.Model)
-	text("preset", request.Preset)
-	text("negative-prompt", request.NegativePrompt)
-	number("width", request.Width)
-	number("height", request.Height)
-	number("steps", request.Steps)
 	if request.GuidanceScale != nil {
-		option("guidance-scale", decimal(*request.GuidanceScale))
+		option("--guidance", decimal(*request.GuidanceScale))
 	}
-	text("scheduler", request.Scheduler)
+	text("--scheduler", request.Scheduler)
 	if request.Seed != nil {
-		option("seed", *request.Seed)
+		option("--seed", *request.Seed)
 	}
-	number("n", request.N)
-	option("output", "picture."+file)
-	return "darkroom draw --url " + origin + " \\\n  " + strings.Join(options, " \\\n  ") + " \\\n  " + quoted(words)
+	if request.N != nil {
+		option("-n", *request.N)
+	}
+	text("--format", request.Format)
+	option("-o", "picture."+file)
+	return "DARKROOM_URL=" + origin + " darkroom draw \\\n  " + strings.Join(options, " \\\n  ") + " \\\n  -- " + quoted(*words)
 }
