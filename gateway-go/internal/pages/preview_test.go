@@ -29,7 +29,7 @@ func TestPreview(t *testing.T) {
 	for _, name := range order {
 		desk.jobs = append(desk.jobs, jobs[name])
 	}
-	simulated := pictureJob("simul", "a red enamel mug", 1)
+	simulated := pictureJob("simul", "a red enamel mug with "+repeat("averylongword", 20), 1)
 	simulated.Simulated = true
 	other := pictureJob("other", "a green glass bottle", 1)
 	other.Effective.Seed, other.Effective.GuidanceScale, other.Metrics.TotalMS = 48214, 4.5, ref[int64](1640)
