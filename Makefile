@@ -125,8 +125,8 @@ test-browser: tests-ready ## the page in a real Chromium
 bench: tests-ready ## what waiting costs: memory of idle parts, CPU of a poll
 	@cd tests && $(BIN)/python -m bench.costs
 
-bench-engine: tests-ready ## Darkroom against a plain serial loop, about half an hour; ARGS="--model pocket-studio"
-	@cd tests && $(BIN)/python -m bench.engine $(ARGS)
+bench-engine: tests-ready ## Darkroom against a plain serial loop, about twelve minutes; ARGS="--rounds 20", ARGS=--help
+	@cd tests && PYTHONPATH=../worker-py $(BIN)/python -m bench.engine $(ARGS)
 
 bench-page: tests-ready ## what the page weighs and how fast it shows, in a real Chromium
 	@cd tests && $(BIN)/python -m bench.page

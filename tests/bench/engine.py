@@ -1,188 +1,162 @@
-"""Darkroom against a plain serial loop, on the same machine in the same run.
+"""Darkroom against a plain serial loop that stores nothing, on the same machine in the same run: one table.
 
-`make bench-engine` starts a private stack with one worker, measures, prints one table and writes the raw rounds beside it.
+`make bench-engine` takes about twelve minutes; ARGS="--rounds 20" takes longer and is surer, ARGS="simulated png" measures parts.
 
-Every figure is a ratio of arms that were interleaved (A B B A): the median of the rounds and its 95 % bootstrap interval.
-The arms of a round: the serial loop twice (their ratio, the A/A arm, must stay within 3 %, or the run proves nothing),
-and as many jobs submitted at once, whose rate is taken between the first and the last completion. Batching is off
-(`batch: 1`), so that both arms draw the same. The Poisson arm submits at 90 % of the serial rate; what the service has
-completed when the last job arrives is held against what an ideal server of the serial speed would have.
+Each ratio is of arms that were interleaved (A B B A): the median of the rounds and its 95 % bootstrap interval. In every
+round the serial loop runs twice: where the ratio of the two, the A/A arm, may stray by more than 3 %, the part proves nothing.
+A round in which others took more than 0.2 cores is not counted; there are at most twice as many rounds as are to count.
+
+simulated      512 x 512, 20 steps of 25 ms that only wait, as for a GPU. The Poisson arm submits at 90 % of the serial rate; what the
+               service has completed when the last job arrives is held against an ideal server of the serial speed.
+pocket-studio  128 x 128, 20 steps, really drawn, so that both sides share the CPU with their drawing. Previews on and off
+               are two services that stand ready at the same time.
+png            CPU time of the worker's PNG against Pillow's default, for a 512 x 512 sheet of drawn pictures.
+loads          models loaded for 100 jobs of two models that take turns.
+
+--device cuda  measures gpu-512 and gpu-1024 instead: a model of the size of Stable Diffusion 1.5 with random weights (2 GB,
+               built once into .darkroom), static batches of 1 to 8 and the service without and with batching, 20 steps a
+               picture, against the stock pipeline one by one. Needs a GPU of 12 GB. No figure in this repository comes from it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-import httpx
-import yaml
+from bench.loads import per_hundred_jobs
+from bench.png import Encoders
+from bench.ratio import Row
+from bench.rounds import AA, Bench, Part, Round, at_least, at_most
+from bench.stack import OFFSET
+from bench.subject import ROOT, SUBJECTS
 
-from bench.customer import Customer, Ended
-from bench.ratio import interval, spoken
-from bench.stack import ROOT, Stack, private_stack
-
-LOAD = 0.9
-AA_LIMIT = 0.03
-
-
-class Serial:
-    """The serial loop, kept ready between rounds."""
-
-    def __init__(self, model: str, steps: int, step_ms: float) -> None:
-        command = [sys.executable, "-m", "bench.serial", model, "--steps", str(steps), "--step-ms", str(step_ms)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._read()
-
-    def rate(self, pictures: int) -> float:
-        """Pictures per second."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{pictures}\n")
-        self._process.stdin.flush()
-        return pictures / float(self._read())
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("the serial loop ended early")
-        return line
+SECOND = str(int(OFFSET) + 300)  # ports of a service beside the first
 
 
-class Arms:
-    """Darkroom's side of the comparison."""
+def simulated(rounds: int) -> Part:
+    with ExitStack() as opened:
+        bench = Bench(SUBJECTS["simulated"], rounds, opened)
+        service, pictures = bench.service(), bench.subject.pictures
 
-    def __init__(self, customer: Customer, model: str, steps: int, step_ms: float) -> None:
-        self._customer = customer
-        self._request = {"model": model, "prompt": "a red mug", "steps": steps, "batch": 1}
-        if model == "simulated":
-            self._request["metadata"] = {"step_ms": str(round(step_ms))}
+        def a_round(number: int) -> Round:
+            first = bench.serial.rate(pictures)
+            saturated = [service.saturated(pictures) for _ in range(2)]
+            second = bench.serial.rate(pictures)
+            capacity = (first + second) / 2
+            return {
+                AA: first / second,
+                "saturated": sum(saturated) / 2 / capacity,
+                "Poisson": service.poisson(2 * pictures, capacity, number),
+            }
 
-    def saturated(self, jobs: int) -> float:
-        """Pictures per second between the first completion and the last."""
-        ends = self._draw([0.0] * jobs)
-        completed = sorted(end.completed for end in ends)
-        return (jobs - 1) / (completed[-1] - completed[0])
-
-    def poisson(self, jobs: int, serial_rate: float, seed: int) -> float:
-        """Completed when the last job arrives / what an ideal server of the serial speed had completed by then."""
-        chance = random.Random(seed)
-        ends = self._draw([chance.expovariate(LOAD * serial_rate) for _ in range(jobs)])
-        arrivals = sorted(end.submitted for end in ends)
-        return sum(end.completed <= arrivals[-1] for end in ends) / _ideal(arrivals, 1 / serial_rate)
-
-    def _draw(self, gaps: Sequence[float]) -> list[Ended]:
-        jobs, due = [], time.monotonic()
-        for gap in gaps:
-            due += gap
-            time.sleep(max(0.0, due - time.monotonic()))
-            jobs.append(self._customer.submit(**self._request))
-        return self._customer.wait(jobs)
+        return bench.repeat(a_round, lambda found: [
+            at_least("saturated / serial loop", found["saturated"], 0.97),
+            at_least("Poisson at 90 %: completed / ideal server", found["Poisson"], 0.96),
+        ])  # fmt: skip
 
 
-def _ideal(arrivals: Sequence[float], service: float) -> int:
-    """Jobs that one server with this time per job, in s, has completed when the last one arrives."""
-    free, done = 0.0, 0
-    for arrival in arrivals:
-        free = max(free, arrival) + service
-        done += free <= arrivals[-1]
-    return done
+def pocket_studio(rounds: int) -> Part:
+    with ExitStack() as opened:
+        bench = Bench(SUBJECTS["pocket-studio"], rounds, opened)
+        shown, hidden, pictures = (
+            bench.service(),
+            bench.service(PORT_OFFSET=SECOND, WORKER_PREVIEWS="false"),
+            bench.subject.pictures,
+        )
+
+        def a_round(_: int) -> Round:
+            first = bench.serial.rate(pictures)
+            on, off, off_again, on_again = (service.saturated(pictures) for service in (shown, hidden, hidden, shown))
+            second = bench.serial.rate(pictures)
+            return {
+                AA: first / second,
+                "saturated": (on + on_again) / (first + second),
+                "previews": (on + on_again) / (off + off_again),
+            }
+
+        return bench.repeat(a_round, lambda found: [
+            at_least("saturated / serial loop", found["saturated"], 0.97),
+            at_least("previews on / off", found["previews"], 0.98),
+        ])  # fmt: skip
 
 
-def measure(given: argparse.Namespace) -> dict[str, list[float]]:
-    """Ratios by name, one of each round."""
-    found: dict[str, list[float]] = {"serial / serial": [], "saturated / serial": [], "Poisson at 90 % / ideal": []}
-    serial = Serial(given.model, given.steps, given.step_ms)
-    with private_stack(WORKER_MODELS=given.model, **_engine(given.model)) as stack:
-        arms = _arms(stack, given)
-        arms.saturated(3)
-        for number in range(given.rounds):
-            first = serial.rate(given.pictures)
-            rates = [arms.saturated(given.pictures) for _ in range(2)]
-            second = serial.rate(given.pictures)
-            middle = (first + second) / 2
-            found["serial / serial"].append(first / second)
-            found["saturated / serial"].append(sum(rates) / 2 / middle)
-            found["Poisson at 90 % / ideal"].append(arms.poisson(2 * given.pictures, middle, number))
-            print(f"round {number + 1}: {middle:.2f} pictures/s", file=sys.stderr)
-    serial.close()
-    found["previews on / off"] = [
-        saturated_rate(given, "true") / saturated_rate(given, "false") for _ in range(max(3, given.rounds // 3))
-    ]
-    return found
+def png(rounds: int) -> Part:
+    encoders = Encoders()
+    return Part("PNG of 512 x 512, with its settings", [
+        at_most("CPU time / Pillow's default", [encoders.time() for _ in range(rounds)], 0.25, ", lossless"),
+        Row("bytes / Pillow's default", [encoders.length()]),
+    ])  # fmt: skip
 
 
-def saturated_rate(given: argparse.Namespace, previews: str) -> float:
-    """Pictures per second of a stack started for this alone."""
-    with private_stack(WORKER_MODELS=given.model, WORKER_PREVIEWS=previews, **_engine(given.model)) as stack:
-        arms = _arms(stack, given)
-        arms.saturated(3)
-        return arms.saturated(given.pictures)
+def loads(_: int) -> Part:
+    return Part("model loads per 100 jobs, two models in turns", [
+        Row("both fit into memory", [per_hundred_jobs(fit=True)], (2, 2), "2"),
+        at_most("one fits", [per_hundred_jobs(fit=False)], 6),
+    ])  # fmt: skip
 
 
-def _engine(model: str) -> dict[str, str]:
-    """An environment without torch where the model needs none."""
-    return {"WORKER_ENGINE": "simulated"} if model == "simulated" else {}
+def gpu(name: str, rounds: int) -> Part:
+    subprocess.run([sys.executable, "-m", "bench.sdsize"], check=True)
+    with ExitStack() as opened:
+        bench = Bench(SUBJECTS[name], rounds, opened)
+        service, pictures = bench.service(), bench.subject.pictures
+
+        def a_round(_: int) -> Round:
+            first = bench.serial.rate(pictures)
+            alone, batched = service.saturated(pictures), service.batched(pictures)
+            static = {f"static batch of {rows}": bench.serial.rate(pictures, rows) for rows in (2, 4, 8)}
+            second = bench.serial.rate(pictures)
+            serial = (first + second) / 2
+            arms = {AA: first / second * serial, "alone": alone, "batched": batched, **static}
+            return {arm: rate / serial for arm, rate in arms.items()}
+
+        least = 1.3 if bench.subject.size == 512 else 0.99
+        return bench.repeat(a_round, lambda found: [
+            *(Row(f"{arm} / serial loop", found[arm]) for arm in found if arm.startswith("static")),
+            at_least("saturated, no batching / serial loop", found["alone"], 0.97),
+            at_least("saturated, batching / serial loop", found["batched"], least),
+        ])  # fmt: skip
 
 
-def _arms(stack: Stack, given: argparse.Namespace) -> Arms:
-    return Arms(Customer(stack.settings["GATEWAY_ADDR"]), given.model, given.steps, given.step_ms)
-
-
-def switches(fit: bool) -> int:
-    """Model loads per 100 jobs of two models that take turns."""
-    catalogue = yaml.safe_load((ROOT / "deploy/models.yaml").read_text())
-    one = next(entry for entry in catalogue["models"] if entry["id"] == "simulated") | {"memory_mb": 600}
-    models = [one | {"id": "simulated", "default": True}, one | {"id": "second"}]
-    path = ROOT / ".darkroom/bench-models.yaml"
-    path.write_text(json.dumps({"models": models}))
-    with private_stack(
-        WORKER_ENGINE="simulated", MODELS_FILE=str(path), WORKER_MEMORY="2GiB" if fit else "1GiB"
-    ) as stack:
-        customer = Customer(stack.settings["GATEWAY_ADDR"])
-        jobs = [
-            customer.submit(model=models[number % 2]["id"], prompt="a red mug", steps=4, metadata={"step_ms": "10"})
-            for number in range(100)
-        ]
-        customer.wait(jobs)
-        text = httpx.get(f"http://127.0.0.1:{stack.settings['WORKER_PORT']}/metrics").text
-    return sum(
-        round(float(line.split()[-1]))
-        for line in text.splitlines()
-        if line.startswith("darkroom_worker_model_loads_total{")
-    )
+PARTS: dict[str, Callable[[int], Part]] = {
+    "simulated": simulated, "pocket-studio": pocket_studio, "png": png, "loads": loads,
+}  # fmt: skip
+GPU_PARTS: dict[str, Callable[[int], Part]] = {name: partial(gpu, name) for name in ("gpu-512", "gpu-1024")}
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--model", choices=["simulated", "pocket-studio"], default="simulated")
-    arguments.add_argument("--steps", type=int, default=20)
-    arguments.add_argument("--step-ms", type=float, default=50, help="of the simulated model")
-    arguments.add_argument("--pictures", type=int, default=20, help="of an arm in a round")
+    arguments = argparse.ArgumentParser(
+        prog="bench.engine", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("parts", nargs="*", metavar="part", help="all of the device's when none is named")
     arguments.add_argument("--rounds", type=int, default=10)
-    arguments.add_argument("--raw", type=Path, default=ROOT / ".darkroom/bench-engine.json")
+    arguments.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    arguments.add_argument("--raw", type=Path, default=ROOT / ".darkroom" / "bench-engine.json")
     given = arguments.parse_args()
-    found = measure(given)
-    loads = {"both fit": switches(fit=True), "one fits": switches(fit=False)} if given.model == "simulated" else {}
-    given.raw.write_text(json.dumps({"arguments": vars(given), "ratios": found, "loads": loads}, default=str, indent=1))
-    print(f"{given.model}, {given.steps} steps a picture, {given.rounds} rounds of {given.pictures} pictures an arm")
-    for name, ratios in found.items():
-        print(f"  {name:32} {spoken(ratios)}")
-    for name, count in loads.items():
-        print(f"  {'loads per 100 jobs, ' + name:32} {count}")
-    _, low, high = interval(found["serial / serial"])
-    if low < 1 - AA_LIMIT or high > 1 + AA_LIMIT:
-        raise SystemExit("the A/A arm strays by more than 3 %: the machine was not quiet, and this run proves nothing")
+    known = PARTS if given.device == "cpu" else GPU_PARTS
+    if unknown := set(given.parts) - set(known):
+        arguments.error(f"no part {', '.join(unknown)}: there are {', '.join(known)}")
+    parts = {name: known[name](given.rounds) for name in known if not given.parts or name in given.parts}
+    given.raw.parent.mkdir(parents=True, exist_ok=True)
+    given.raw.write_text(json.dumps({name: _raw(part) for name, part in parts.items()}, indent=1))
+    print(f"  {'':44} {'ratio (95 % interval)':24} {'target':20}")
+    for part in parts.values():
+        part.show()
+    print(f"\nraw rounds: {given.raw}")
+    sys.exit(1 if any(part.void for part in parts.values()) else 0)
+
+
+def _raw(part: Part) -> dict[str, object]:
+    return {
+        "title": part.title, "void": part.void, "rounds": {row.name: row.samples for row in part.rows},
+        "neighbours' cores": part.neighbours,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+OFFSET = os.environ.get("PORT_OFFSET", "9000")
 STACK = [sys.executable, str(ROOT / "deploy/native/stack.py")]
 
 
@@ -47,7 +48,7 @@ def private_stack(**changes: str) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as folder:
         environment = os.environ | {
             "DATA_DIR": folder,
-            "PORT_OFFSET": os.environ.get("PORT_OFFSET", "9000"),
+            "PORT_OFFSET": OFFSET,
             "TEST_MODE": "true",
             "GATEWAY_OWNER_RATE": "0",
             "GATEWAY_ADDRESS_RATE": "0",
