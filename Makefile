@@ -11,7 +11,7 @@ RUNNER ?= $(if $(shell command -v apt-get),native,compose)
 STACK := $(PYTHON) deploy/native/stack.py
 INSTALL := $(PYTHON) deploy/native/install.py
 BIN := $(CURDIR)/.venv/dev/bin
-GO_MODULES := contract web gateway-go tests/deploy
+GO_MODULES := contract web gateway-go
 PYTHON_ROOMS := worker-py tests deploy/native
 LOCKS := worker-py/requirements.lock worker-py/requirements-engine.lock worker-py/requirements-dev.lock tests/requirements.lock deploy/native/requirements.lock
 
@@ -75,7 +75,7 @@ tests-ready:
 lint: lint-go lint-python ## formatting, vet, staticcheck, ruff, mypy --strict
 
 lint-go: tests-ready
-	@unformatted=$$(gofmt -l $(GO_MODULES)); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l $(GO_MODULES) tests/deploy); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
 	@for module in $(GO_MODULES); do echo "vet, staticcheck: $$module"; (cd $$module && go vet ./... && $(BIN)/staticcheck ./...); done
 
 lint-python: tests-ready
@@ -175,7 +175,7 @@ golden: tests-ready ## record the picture that a model must draw before a worker
 
 .PHONY: fmt docs lock
 fmt: tests-ready ## format Go and Python
-	@gofmt -w $(GO_MODULES)
+	@gofmt -w $(GO_MODULES) tests/deploy
 	@for room in $(PYTHON_ROOMS); do (cd $$room && $(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .); done
 
 # What the command says of itself; a test holds docs/cli.md against it.
