@@ -158,6 +158,12 @@ audit: ## known vulnerabilities in what we depend on: govulncheck, pip-audit; as
 	@failed=0; for module in $(GO_MODULES); do echo "govulncheck: $$module"; (cd $$module && $(BIN)/govulncheck ./...) || failed=1; done; \
 	for lock in $(LOCKS); do echo "pip-audit: $$lock"; $(BIN)/pip-audit --strict --require-hashes --disable-pip -r $$lock || failed=1; done; exit $$failed
 
+##### Watching
+
+.PHONY: observe
+observe: tests-ready ## Prometheus beside a stack under load: every rule and dashboard expression is evaluated, those without data are named
+	@cd tests && $(BIN)/python -m observe.run
+
 ##### Showing
 
 .PHONY: screenshots samples

@@ -65,6 +65,12 @@ def url(settings: Settings) -> str:
     return f"http://{_reached(host)}:{port}"
 
 
+def admin_addresses(settings: Settings) -> list[str]:
+    """Where the metrics of each gateway are reached from this machine."""
+    found = [_addresses(settings, index)[1] for index in range(int(settings["GATEWAY_COUNT"]))]
+    return [f"{_reached(host)}:{port}" for host, port in found]
+
+
 def environment_of(settings: Settings, index: int) -> dict[str, str]:
     (host, port), (admin_host, admin_port) = _addresses(settings, index)
     own = {"GATEWAY_ADDR": f"{host}:{port}", "GATEWAY_ADMIN_ADDR": f"{admin_host}:{admin_port}"}

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import cli
 import gateway
 import packages
+import prometheus
 import s3_server
 import settings as configuration
 import step
@@ -37,6 +38,8 @@ def services(settings: Settings) -> None:
         if settings["REDIS_SERVER"] == "valkey":
             valkey.install(settings)
         s3_server.program(settings).install(settings)
+        if prometheus.wanted(settings):
+            packages.install(packages.OBSERVABILITY)
     runner(settings)
 
 

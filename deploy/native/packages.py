@@ -12,6 +12,7 @@ from pathlib import Path
 import step
 
 SERVICES = ("rabbitmq-server", "redis-server")
+OBSERVABILITY = ("prometheus",)
 # prometheus holds promtool.
 TESTS = ("spin", "gcc", "libc6-dev", "chromium", "fonts-dejavu-core", "prometheus", "nginx-light", "iproute2", "openssl")
 

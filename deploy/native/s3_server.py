@@ -33,6 +33,7 @@ def _minio(settings: Settings) -> Process:
             "MINIO_ROOT_USER": settings["S3_ACCESS_KEY"],
             "MINIO_ROOT_PASSWORD": credentials.password(settings, "S3_SECRET_KEY"),
             "MINIO_UPDATE": "off",
+            "MINIO_PROMETHEUS_AUTH_TYPE": "public",  # on loopback, sizes and counts alone
         },
         directory=data_dir(settings),
         probe=partial(probe.http, f"http://127.0.0.1:{settings['S3_PORT']}/minio/health/ready"),

@@ -23,12 +23,14 @@ PORTS = {
     "REDIS_PORT": 6389,
     "S3_PORT": 9010,
     "S3_CONSOLE_PORT": 9011,
+    "PROMETHEUS_PORT": 9490,
 }
 
 DEFAULTS = {
     "DATA_DIR": str(CHECKOUT / ".darkroom"),
     "CACHE_DIR": str(Path.home() / ".cache" / "darkroom"),
     "PORT_OFFSET": "0",
+    "OBSERVABILITY": "false",
     "GATEWAY_COUNT": "1",
     "WORKER_COUNT": "1",
     "WORKER_ENGINE": "torch",
@@ -81,6 +83,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     settings["WORKER_DRAIN_GRACE"] = settings["WORKER_DRAIN_GRACE"].removesuffix("s")
     _number(settings, "WORKER_DRAIN_GRACE", 0, 86400)
     _number(settings, "RABBITMQ_CONSUMER_TIMEOUT", 60000, 2**32 - 1)
+    if settings["OBSERVABILITY"] not in ("true", "false"):
+        raise BadSetting(f"OBSERVABILITY={settings['OBSERVABILITY']}: must be true or false")
     if settings["WORKER_ENGINE"] not in ("torch", "simulated"):
         raise BadSetting(f"WORKER_ENGINE={settings['WORKER_ENGINE']}: must be torch or simulated")
     if settings["S3_SERVER"] not in ("minio", "versitygw"):

@@ -18,6 +18,7 @@ import gateway
 import install
 import leftovers
 import ports
+import prometheus
 import rabbitmq
 import ready
 import redis_server
@@ -45,6 +46,7 @@ def processes(settings: Settings) -> list[Process]:
         *s3_server.processes(settings),
         *gateway.processes(settings),
         *worker.processes(settings),
+        *prometheus.processes(settings),
     ]
 
 
@@ -66,7 +68,7 @@ def up(settings: Settings, names: Sequence[str], wait: bool) -> None:
         taken = ports.complaints(idle)
         if taken:
             raise BadSetting(taken[0] + (f" (and {len(taken) - 1} more)" if taken[1:] else ""))
-        for part in (rabbitmq, redis_server, s3_server):
+        for part in (rabbitmq, redis_server, s3_server, prometheus):
             part.prepare(settings)
         step.say(f"starting {', '.join(process.name for process in idle) or 'nothing new'} in {data_dir(settings)}")
         changed = runner.apply(wanted)
@@ -86,7 +88,7 @@ def down(settings: Settings) -> None:
         if known:
             step.say("stopping (a worker finishes its job or gives it back)")
             # The broker leaves its name service before that goes.
-            for kinds in (("worker",), ("gateway",), ("rabbitmq", "redis", "s3")):
+            for kinds in (("prometheus",), ("worker",), ("gateway",), ("rabbitmq", "redis", "s3")):
                 runner.stop_together([name for name in known if name.startswith(kinds)])
             runner.quit()
         for line in leftovers.end(settings):
