@@ -14,9 +14,26 @@ import step
 SERVICES = ("rabbitmq-server", "redis-server")
 OBSERVABILITY = ("prometheus",)
 # prometheus holds promtool.
-TESTS = ("spin", "gcc", "libc6-dev", "chromium", "fonts-dejavu-core", "prometheus", "nginx-light", "iproute2", "openssl")
+TESTS = (
+    "spin",
+    "gcc",
+    "libc6-dev",
+    "chromium",
+    "fonts-dejavu-core",
+    "prometheus",
+    "nginx-light",
+    "iproute2",
+    "openssl",
+)
 
-UNITS = ("rabbitmq-server.service", "redis-server.service", "prometheus.service", "nginx.service", "epmd.service", "epmd.socket")
+UNITS = (
+    "rabbitmq-server.service",
+    "redis-server.service",
+    "prometheus.service",
+    "nginx.service",
+    "epmd.service",
+    "epmd.socket",
+)
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
