@@ -1,4 +1,4 @@
-"""A short load of all kinds: jobs that succeed, wait, are canceled, refused and tried again, polls, previews and pages."""
+"""A short load of all kinds: jobs that succeed, wait, are canceled and refused, polls, previews and pages."""
 
 from system.client import Client, lasting
 from system.stack import Stack
@@ -9,7 +9,6 @@ def run(stack: Stack, jobs: int) -> None:
     """Every job has ended when it returns."""
     client = Client(stack.gateways)
     ended = [client.accepted(seed=seed, n=1 + seed % 2) for seed in range(jobs)]
-    ended.append(client.accepted(metadata={"fault": "error@2"}))
     shown = client.accepted(**lasting(3))
     client.running(shown)
     until(lambda: client.job(shown)["urls"]["preview"], 20, "a preview")
