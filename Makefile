@@ -76,6 +76,7 @@ lint: lint-go lint-python ## formatting, vet, staticcheck, ruff, mypy --strict
 
 lint-go: tests-ready
 	@unformatted=$$(gofmt -l $(GO_MODULES) tests/deploy); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
+	@cd gateway-go && go vet -tags failpoints ./internal/failpoint
 	@for module in $(GO_MODULES); do echo "vet, staticcheck: $$module"; (cd $$module && go vet ./... && $(BIN)/staticcheck ./...); done
 
 lint-python: tests-ready
@@ -91,6 +92,7 @@ test-model: tests-ready ## the protocol's model, checked by spin
 
 test-go: tests-ready ## the gateway's own tests, with the race detector
 	@cd web && go test ./...
+	@cd gateway-go && go test -tags failpoints ./internal/failpoint
 	@$(TEST_STACK) with -- bash -c 'cd gateway-go && go test -race ./...'
 
 test-worker: tests-ready ## the worker's own tests
@@ -102,8 +104,8 @@ test-native: tests-ready ## the native runner's own tests
 test-deploy: tests-ready ## Compose file, Dockerfiles and Helm chart against the code and the manual
 	@cd tests/deploy && PATH=$(BIN):$$PATH go test ./...
 
-test-system: tests-ready ## the whole system: kills, losses, limits
-	@cd tests && $(BIN)/pytest system
+test-system: tests-ready ## the whole system: kills, losses, limits, a storm of faults
+	@cd tests && $(BIN)/pytest system faults
 
 test-machines: tests-ready ## gateways, workers and services on machines of their own (network namespaces), by TLS
 	@cd tests && $(BIN)/pytest machines
@@ -132,8 +134,9 @@ bench-page: tests-ready ## what the page weighs and how fast it shows, in a real
 	@cd tests && $(BIN)/python -m bench.page
 
 .PHONY: faults
-faults: tests-ready ## three minutes of random kills under load, every answer judged; SEED=n repeats one
-	@cd tests && $(BIN)/python -m faults.storm --seconds 180 $(if $(SEED),--seed $(SEED))
+faults: tests-ready ## the long proof: every failpoint in every way, then a storm; SEED= JOBS=20000 STRIKES=1000 MINUTES=
+	@cd tests && FAULTS=all $(BIN)/pytest faults/test_failpoints.py
+	@cd tests && $(BIN)/python -m faults.storm --jobs $(or $(JOBS),20000) --faults $(or $(STRIKES),1000) --minutes $(or $(MINUTES),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: fuzz fuzz-go fuzz-worker fuzz-api
 FUZZ ?= 1000000

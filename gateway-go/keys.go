@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"darkroom/gateway/internal/auth"
+	"darkroom/gateway/internal/failpoint"
 )
 
 const usage = `usage: darkroom-gateway                  serve; every setting is in .env.example
@@ -17,7 +18,7 @@ const usage = `usage: darkroom-gateway                  serve; every setting is 
        darkroom-gateway keys list
        darkroom-gateway keys revoke ID   a running gateway refuses it within a second`
 
-// command runs one of the operator's commands.
+// command runs one of the operator's commands; in a build for tests it also lists the failpoints.
 func command(args []string) int {
 	file := os.Getenv("GATEWAY_API_KEYS_FILE")
 	if file == "" && args[0] == "keys" {
@@ -34,6 +35,8 @@ func command(args []string) int {
 		err = listKeys(file)
 	case line == "keys revoke" && len(args) == 3:
 		err = auth.RevokeKey(file, args[2])
+	case line == "failpoints" && len(failpoint.Names()) > 0:
+		fmt.Println(strings.Join(failpoint.Names(), "\n"))
 	default:
 		fmt.Fprintln(os.Stderr, usage)
 		return 2

@@ -58,7 +58,7 @@ func TestKeysAreMadeListedAndRevokedByCommands(t *testing.T) {
 				t.Errorf("%s ended with %d", line, status)
 			}
 		}
-		for line, want := range map[string]int{"keys revoke nobody": 1, "keys add": 2, "keys": 2, "keys revoke": 2, "serve": 2} {
+		for line, want := range map[string]int{"keys revoke nobody": 1, "keys add": 2, "keys": 2, "keys revoke": 2, "serve": 2, "failpoints": 2} {
 			if status := run(t.Context(), strings.Fields(line)); status != want {
 				t.Errorf("%s ended with %d, want %d", line, status, want)
 			}

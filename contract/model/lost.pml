@@ -130,7 +130,7 @@ claiming:
 #define UNHELD(j) ((job[j] == queued || (job[j] == running && !lease[j])) && !slot[j] && held[0] != j && held[1] != j)
 
 /* The queue is measured at the start of the pass; the other janitor may be faster with `again`. */
-proctype Janitor() {
+proctype Lost() {
   byte j; mtype told = none;
   do
   :: atomic { if :: IS_LOST(0) -> j = 0 :: IS_LOST(1) -> j = 1 fi; passes++ };
@@ -184,7 +184,7 @@ init {
   atomic {
     byte x;
     do :: x < 2 -> job[x] = queued; slot[x] = 1; publish(x); stamp(x); x++ :: else -> break od;
-    run Worker(0); run Worker(1); run Janitor(); run Janitor(); run Time(); run Lease(); run Delay_queue(); run Faults();
+    run Worker(0); run Worker(1); run Lost(); run Lost(); run Time(); run Lease(); run Delay_queue(); run Faults();
 #ifdef TRAFFIC
     run Traffic();
 #endif

@@ -235,8 +235,8 @@ acking:
      atomic { busy = 0; found = none; how = none }
   od }
 
-/* Publishes the outbox, never abandons; ends what is late; publishes lost messages again. */
-proctype Janitor() {
+/* Publishes the outbox, never abandons. Its gateway ends what is late and publishes lost messages again too. */
+proctype Outbox() {
   mtype found = none, how = none;
   do
   :: atomic { job == submitting -> ready++ };
@@ -273,6 +273,6 @@ init {
 #if REQUESTS > 1
     run Request(1);
 #endif
-    run Worker(); run Janitor(); run Faults(); run Stuck()
+    run Worker(); run Outbox(); run Faults(); run Stuck()
   }
 }

@@ -13,10 +13,10 @@ init {
     job.state = queued; saved.state = queued;
     run Worker(0); run Worker(1); run Delay_queue(); run Time(); run Faults();
 #ifndef JANITOR_DEAD
-    run Janitor();
+    run Lost();
 #endif
 #if defined(DEADLINE) && !defined(JANITOR_DEAD)
-    run Deadline_janitor();
+    run Deadlines();
 #endif
 #if S3_AWAY > 0
     run Sealer();

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
-from darkroom_worker import catalog, gpu, logs, metrics, settings, trust
+from darkroom_worker import catalog, failpoint, gpu, logs, metrics, settings, trust
 from darkroom_worker.broker import Broker
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.clock import Clock
@@ -74,6 +74,8 @@ class Worker:
 
     def start(self) -> None:
         """Begins to work; one part that ends, ends the process."""
+        loop = asyncio.get_running_loop()
+        metrics.TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
         for part in (self.pool, self.heartbeat, self.dependencies, self.consumer):
             task = asyncio.create_task(part.run(), name=type(part).__name__.lower())
             task.add_done_callback(_end_process)
@@ -98,6 +100,8 @@ def create_app() -> FastAPI:
     try:
         config = settings.load()
         logs.configure(config.LOG_LEVEL, config.name)
+        if config.TEST_MODE:
+            failpoint.arm(os.environ.get("WORKER_FAIL_AT"))
         worker = Worker(config)
     except (settings.BadSetting, catalog.BadCatalogue) as error:
         print(f"darkroom-worker: {error}", file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from darkroom_worker import metrics
 from darkroom_worker.batcher import Batcher
 from darkroom_worker.broker import Broker
 from darkroom_worker.catalog import Model
+from darkroom_worker.failpoint import Step
 from darkroom_worker.intake import Intake
 from darkroom_worker.line import Delivery
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
@@ -31,6 +32,7 @@ WATCH_SECONDS = 15
 IDLE_SECONDS = 20
 FAULT_DELAY_MS = 15_000
 RELEASE_SECONDS = 8  # what a drain may take beyond its grace
+ACK, REQUEUE = Step("ack", ConnectionError), Step("requeue", ConnectionError)
 
 log = structlog.get_logger()
 
@@ -214,7 +216,8 @@ class Consumer:
         try:
             async with self._turning:
                 with contextlib.suppress(*CONNECTION_EXCEPTIONS):
-                    await message.nack(requeue=True)
+                    async with REQUEUE:
+                        await message.nack(requeue=True)
         finally:
             self._let_go(message)
 
@@ -244,7 +247,8 @@ class Consumer:
 
     async def _ack(self, message: AbstractIncomingMessage) -> None:
         try:
-            await message.ack()
+            async with ACK:
+                await message.ack()
         except CONNECTION_EXCEPTIONS:
             log.info("a late ack was dropped", job_id=message.message_id)
 

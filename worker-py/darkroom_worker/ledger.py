@@ -14,6 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from darkroom_worker.failpoint import Step
+
 LEASE_MS = 30_000
 HEARTBEAT_SECONDS = 20
 PREVIEW_SECONDS = 120
@@ -23,6 +25,9 @@ _PASSING = ("BUSY", "MASTERDOWN", "MISCONF", "NOREPLICAS")
 
 class LedgerAway(Exception):
     """Redis gave no answer. What was asked may have happened all the same."""
+
+
+STEPS = {name: Step(name, LedgerAway) for name in ("claim", "beat", "retry", "release", "restore", "settle")}
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,7 @@ class Ledger:
             **tls,
         )
         prelude = (contract / "lua" / "prelude.lua").read_text()
-        names = ("claim", "beat", "retry", "release", "restore", "settle")
-        self._scripts = {name: prelude + "\n" + (contract / "lua" / f"{name}.lua").read_text() for name in names}
+        self._scripts = {name: prelude + "\n" + (contract / "lua" / f"{name}.lua").read_text() for name in STEPS}
         self._hashes = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in self._scripts.items()}  # noqa: S324 - Redis names scripts so
 
     async def close(self) -> None:
@@ -188,13 +192,14 @@ class Ledger:
             raise LedgerAway(str(error)) from error
 
     async def _run(self, name: str, *arguments: str | int | bytes) -> Sequence[str]:
-        try:
+        async with STEPS[name]:
             try:
-                answer = await self._redis.evalsha(self._hashes[name], 0, *arguments)
-            except NoScriptError:
-                answer = await self._redis.eval(self._scripts[name], 0, *arguments)
-        except RedisError as error:
-            if type(error) is ResponseError and not str(error).startswith(_PASSING):
-                raise  # the script or its arguments are wrong: waiting does not mend that
-            raise LedgerAway(f"{name}: {error}") from error
+                try:
+                    answer = await self._redis.evalsha(self._hashes[name], 0, *arguments)
+                except NoScriptError:
+                    answer = await self._redis.eval(self._scripts[name], 0, *arguments)
+            except RedisError as error:
+                if type(error) is ResponseError and not str(error).startswith(_PASSING):
+                    raise  # the script or its arguments are wrong: waiting does not mend that
+                raise LedgerAway(f"{name}: {error}") from error
         return [str(word) for word in answer]

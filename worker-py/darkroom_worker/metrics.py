@@ -59,6 +59,7 @@ MODEL_BYTES = Gauge("darkroom_worker_model_bytes", "Memory that a loaded model t
 MODEL_BARRED = Gauge("darkroom_worker_model_barred", "1 while this worker cannot serve a model.", ["model"])
 READY = Gauge("darkroom_worker_ready", "1 while this worker takes work.")
 HELD = Gauge("darkroom_worker_held_messages", "Messages received and not yet acknowledged.")
+TASKS = Gauge("darkroom_worker_asyncio_tasks", "Tasks of the event loop.")
 REBUILDS = Counter("darkroom_worker_consumer_rebuilds_total", "Consuming connections built anew.")
 STORE_TROUBLE = Counter("darkroom_worker_store_errors_total", "Calls to S3 that failed and were tried again.")
 LEDGER_TROUBLE = Counter("darkroom_worker_ledger_errors_total", "Calls to Redis that failed and were tried again.")

@@ -11,9 +11,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, HeadersType
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from darkroom_worker.broker import Broker
+from darkroom_worker.failpoint import Step
 from darkroom_worker.topology import Topology
 
 CONFIRM_SECONDS = 5
+PUBLISH = Step("publish", ConnectionError)
 
 log = structlog.get_logger()
 
@@ -46,9 +48,10 @@ class Publisher:
         async with self._turn:
             while True:
                 try:
-                    channel = await self._open()
-                    target = await channel.get_exchange(exchange, ensure=False)
-                    await target.publish(message, routing_key, mandatory=True, timeout=CONFIRM_SECONDS)
+                    async with PUBLISH:
+                        channel = await self._open()
+                        target = await channel.get_exchange(exchange, ensure=False)
+                        await target.publish(message, routing_key, mandatory=True, timeout=CONFIRM_SECONDS)
                 except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
                     log.warning("not confirmed, trying again", exchange=exchange, job_id=message_id, error=repr(error))
                     await self.close()

@@ -12,6 +12,8 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
+from darkroom_worker.failpoint import Step
+
 _EXISTS = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.NOT_MODIFIED)
 
 
@@ -21,6 +23,11 @@ class StoreAway(Exception):
 
 class StoreUnfit(Exception):
     """This S3 cannot keep Darkroom's promises; the text says why."""
+
+
+PUT_IMAGES = Step("put_images", StoreAway)
+PUT_VERDICT = Step("put_verdict", StoreAway)
+LOOK = Step("look", StoreAway)
 
 
 def verdict_key(job_id: str) -> str:
@@ -47,7 +54,8 @@ class Store:
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Stores an object under a key that nobody else uses."""
         try:
-            self._client.put_object(self._bucket, key, io.BytesIO(data), len(data), content_type)
+            with PUT_IMAGES:
+                self._client.put_object(self._bucket, key, io.BytesIO(data), len(data), content_type)
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreAway(f"PUT {key}: {error}") from error
 
@@ -55,7 +63,9 @@ class Store:
         """Puts the verdict if there is none, and answers the one that is there now: this one, or the one that was first."""
         key = verdict_key(job_id)
         for _ in range(5):
-            if self._create(key, verdict, "application/json"):
+            with PUT_VERDICT:
+                created = self._create(key, verdict, "application/json")
+            if created:
                 return verdict
             found = self.read_verdict(job_id)
             if found is not None:
@@ -64,7 +74,8 @@ class Store:
 
     def read_verdict(self, job_id: str) -> bytes | None:
         """The job's verdict; None only when S3 says for certain that there is none."""
-        return self.read(verdict_key(job_id))
+        with LOOK:
+            return self.read(verdict_key(job_id))
 
     def read(self, key: str, most: int | None = None) -> bytes | None:
         """An object's bytes, or the first `most` of them; None only when S3 says for certain that there is none."""

@@ -3,7 +3,7 @@
 /* No queue, no delay queue and no heartbeat holds the message: publish it again. Stamp, slot and "overtaken" are in lost.pml. */
 #define WAITS_IN_VAIN ((job.state == queued && !job.not_before) || (job.state == running && !job.lease))
 #define NOBODY_HAS_IT (ready == 0 && delayed == 0 && !listed[0] && !listed[1])
-proctype Janitor() {
+proctype Lost() {
   do
 #ifdef WITHOUT_REPUBLISH
   :: false
@@ -12,7 +12,7 @@ proctype Janitor() {
 #endif
   od }
 
-proctype Deadline_janitor() {
+proctype Deadlines() {
   mtype how = none; byte whose;
   do
   :: atomic { past && LIVING(job.state) -> how = failed };
@@ -24,11 +24,11 @@ proctype Sealer() {
   mtype how = none; byte whose;
   do
   :: d_step { s3 && unsealed -> how = job.state; whose = job.prefix };
-     d_step { s3 -> if :: ENDED(how) -> verdict.state = how; verdict.prefix = whose :: else fi };
+     d_step { s3 -> if :: ENDED(how) -> overwrite_verdict(how, whose) :: else fi };
      d_step { s3 ->
        if
 #ifndef WITHOUT_SECOND_LOOK
-       :: job.state == tombstone -> verdict.state = tombstone; verdict.prefix = 0
+       :: job.state == tombstone -> overwrite_verdict(tombstone, 0)
 #endif
        :: else
        fi;
@@ -73,11 +73,11 @@ proctype Delete() {
   conclude(how, whose);
 #ifndef WITHOUT_TOMBSTONE
   d_step { entomb() };
-  d_step { s3 -> whose = verdict.prefix; verdict.state = tombstone; verdict.prefix = 0; deleted = 1 };
+  d_step { s3 -> whose = verdict.prefix; overwrite_verdict(tombstone, 0); deleted = 1 };
 #else
   d_step { s3 -> whose = verdict.prefix; verdict.state = none; verdict.prefix = 0; job.state = missing; deleted = 1 };
 #endif
-  d_step { s3 -> images[whose] = 0; whose = 0 } }
+  d_step { s3 -> remove_images(whose); whose = 0 } }
 
 /* Prefixes that an existing verdict does not name; no record is asked. */
 #ifdef WITHOUT_VERDICT_AT_SWEEP
@@ -89,7 +89,7 @@ proctype Sweep() {
   byte f;
   do
   :: d_step { f = 1; do :: f <= FENCES && !UNNAMED(f) -> f++ :: else -> break od };
-     d_step { if :: f <= FENCES -> images[f] = 0 :: else fi; f = 0 }
+     d_step { if :: f <= FENCES -> remove_images(f) :: else fi; f = 0 }
   od }
 
 /* Record, else verdict, else what the id proves. */

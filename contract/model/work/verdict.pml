@@ -12,6 +12,11 @@ inline put_verdict(how, whose) {
   :: else -> verdict.state = how; verdict.prefix = whose
   fi }
 
+/* For the sealer and for deletion alone. */
+inline overwrite_verdict(how, whose) { verdict.state = how; verdict.prefix = whose }
+
+inline remove_images(prefix) { images[prefix] = 0 }
+
 inline look(how, whose) { how = verdict.state; whose = verdict.prefix }
 
 /* A gateway's way to end a job: verdict, then settle, then the answer. With S3 away it decides in Redis alone and marks it

@@ -3,6 +3,13 @@
 inline forget(w) { fence[w] = 0; second = 0; told = none; how = none; whose = 0 }
 inline give_back(w) { ready = ready + held[w]; held[w] = 0; listed[w] = 0 }
 
+inline ack(w) { held[w] = 0; listed[w] = 0 }
+
+/* A prefix of this attempt's own: nothing is ever overwritten. */
+inline put_images(w) {
+  assert(nothing_overwritten && !images[fence[w]]);
+  images[fence[w]] = 1 }
+
 #define DIES atomic { crashes > 0 -> crashes--; give_back(w); forget(w); goto idle }
 #define PUT_VERDICT if :: DIES :: d_step { s3 -> put_verdict(how, whose) } fi
 
@@ -94,8 +101,7 @@ uploading:
   :: DIES
   :: atomic { !s3 -> goto retrying }             /* S3 stayed away too long */
   :: d_step { s3 ->
-       assert(nothing_overwritten && !images[fence[w]]);          /* nothing is ever overwritten */
-       images[fence[w]] = 1; how = succeeded; whose = fence[w] }
+       put_images(w); how = succeeded; whose = fence[w] }
   fi;
 
 concluding:                                      /* every end: verdict, then settle, then ack */
@@ -115,7 +121,7 @@ settling:
 acking:
   if
   :: DIES
-  :: atomic { held[w] = 0; listed[w] = 0; forget(w); goto idle }
+  :: atomic { ack(w); forget(w); goto idle }
   fi;
 
 retrying:

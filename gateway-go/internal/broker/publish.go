@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"darkroom/gateway/internal/failpoint"
+
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.opentelemetry.io/otel/trace"
 
@@ -27,6 +29,8 @@ const (
 	confirmTimeout = 5 * time.Second
 	connectWait    = time.Second // for a connection that is just being renewed
 )
+
+var beforePublish, afterPublish = failpoint.Around("publish")
 
 // Envelope is a job message with its properties. Times are ms since 1970 UTC.
 type Envelope struct {
@@ -58,6 +62,9 @@ func (b *Broker) Publish(ctx context.Context, e Envelope) Outcome {
 func (b *Broker) publish(ctx context.Context, e Envelope) Outcome {
 	soon, cancel := context.WithTimeout(ctx, connectWait)
 	defer cancel()
+	if err := beforePublish.Hit(); err != nil {
+		return Unknown
+	}
 	if _, err := b.publishing.wait(soon); err != nil {
 		return Unknown
 	}
@@ -89,6 +96,9 @@ func (b *Broker) publish(ctx context.Context, e Envelope) Outcome {
 		case <-lane.returns: // it precedes the confirm
 			return Returned
 		default:
+			if err := afterPublish.Hit(); err != nil {
+				return Unknown
+			}
 			return Acked
 		}
 	}

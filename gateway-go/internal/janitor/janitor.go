@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"darkroom/gateway/internal/broker"
+	"darkroom/gateway/internal/failpoint"
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/ledger"
 	"darkroom/gateway/internal/orders"
@@ -42,8 +43,8 @@ type Ledger interface {
 	Epoch(ctx context.Context, candidate string) (string, error)
 	Due(ctx context.Context, set string, until time.Time, limit int) ([]string, error)
 	All(ctx context.Context, set string) ([]string, error)
-	Drop(ctx context.Context, set, id string) error
-	DropInflight(context.Context, func(records map[string]job.Record, id string) bool) error
+	Drop(ctx context.Context, set, id string, belongs func(job.State) bool) (dropped bool, err error)
+	DropInflight(context.Context) error
 	Forget(ctx context.Context, id, owner string) error
 	Read(ctx context.Context, id string) (job.Record, bool, error)
 	ReadAll(ctx context.Context, ids []string) (map[string]job.Record, error)
@@ -83,10 +84,12 @@ func New(desk *orders.Desk, l Ledger, b Broker, s Store, decode *treaty.Decoder,
 // stepTimeout keeps a step whose dependency hangs from holding up the others.
 const stepTimeout = 10 * time.Second
 
+var beforeBurial, afterBurial = failpoint.Around("undertaker")
+
 // Run passes until ctx ends, and reads the dead letters beside it.
 func (j *Janitor) Run(ctx context.Context) {
 	var both sync.WaitGroup
-	both.Go(func() { j.broker.ConsumeDead(ctx, j.Undertake) })
+	both.Go(func() { j.broker.ConsumeDead(ctx, j.undertake) })
 	both.Go(func() {
 		tick := time.NewTicker(j.interval)
 		defer tick.Stop()
@@ -102,41 +105,65 @@ func (j *Janitor) Run(ctx context.Context) {
 	both.Wait()
 }
 
-// sweepEvery and tidyEvery are in passes: neither is in a hurry.
-const (
-	sweepEvery = 2
-	tidyEvery  = 12
-)
+// undertake is Undertake between its failpoints.
+func (j *Janitor) undertake(ctx context.Context, letter broker.Dead) error {
+	if err := beforeBurial.Hit(); err != nil {
+		return err
+	}
+	if err := j.Undertake(ctx, letter); err != nil {
+		return err
+	}
+	return afterBurial.Hit()
+}
+
+// step is a part of a pass.
+type step struct {
+	name  string
+	every int // passes
+	act   func(*Janitor, context.Context) error
+	point failpoint.Point
+}
+
+// clock is the step before all others.
+const clock = "clock"
+
+// steps are in the order of a pass; what is in no hurry waits for some.
+var steps = []step{
+	{"epoch", 1, (*Janitor).watchEpoch, failpoint.New("epoch")},
+	{"deadlines", 1, (*Janitor).endLate, failpoint.New("deadlines")},
+	{"outbox", 1, (*Janitor).emptyOutbox, failpoint.New("outbox")},
+	{"lost messages", 1, (*Janitor).findLost, failpoint.New("lost")},
+	{"seals", 1, (*Janitor).seal, failpoint.New("sealer")},
+	{"garbage", 1, (*Janitor).collect, failpoint.New("garbage")},
+	{"sweep", 2, (*Janitor).sweep, failpoint.New("sweep")},
+	{"strays", 12, (*Janitor).dropStrays, failpoint.New("strays")},
+	{"books", 1, (*Janitor).publishBooks, failpoint.New("books")},
+}
 
 // Pass does everything once. What fails is tried again in the next pass.
 func (j *Janitor) Pass(ctx context.Context) {
-	if !j.step(ctx, "clock", j.ledger.Resync) { // Redis is away, and with it everything else
-		return
+	if !j.try(ctx, step{name: clock, act: func(j *Janitor, ctx context.Context) error { return j.ledger.Resync(ctx) }}) {
+		return // Redis is away, and with it everything else
 	}
-	j.step(ctx, "epoch", j.watchEpoch)
-	j.step(ctx, "deadlines", j.endLate)
-	j.step(ctx, "outbox", j.emptyOutbox)
-	j.step(ctx, "lost messages", j.findLost)
-	j.step(ctx, "seals", j.seal)
-	j.step(ctx, "garbage", j.collect)
-	if j.passes%sweepEvery == 0 {
-		j.step(ctx, "sweep", j.sweep)
+	for _, s := range steps {
+		if j.passes%s.every == 0 {
+			j.try(ctx, s)
+		}
 	}
-	if j.passes%tidyEvery == 0 {
-		j.step(ctx, "strays", j.dropStrays)
-	}
-	j.step(ctx, "books", j.publishBooks)
 	j.metrics.passed.SetToCurrentTime()
 	j.passes++
 }
 
-func (j *Janitor) step(ctx context.Context, name string, act func(context.Context) error) bool {
+func (j *Janitor) try(ctx context.Context, s step) bool {
 	limited, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	err := act(limited)
+	err := s.point.Hit()
+	if err == nil {
+		err = s.act(j, limited)
+	}
 	if err != nil && ctx.Err() == nil {
-		j.metrics.failures.WithLabelValues(name).Inc()
-		j.log.Warn("a janitor's step waits for the next pass", "step", name, "error", err)
+		j.metrics.failures.WithLabelValues(s.name).Inc()
+		j.log.Warn("a janitor's step waits for the next pass", "step", s.name, "error", err)
 	}
 	return err == nil
 }

@@ -20,9 +20,6 @@ type metrics struct {
 	passed      prometheus.Gauge
 }
 
-// steps of a pass, as they are named where they are taken.
-var steps = []string{"clock", "epoch", "deadlines", "outbox", "lost messages", "seals", "garbage", "sweep", "strays", "books"}
-
 func newMetrics(registry prometheus.Registerer, models []string) *metrics {
 	m := &metrics{
 		republished: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -52,8 +49,9 @@ func newMetrics(registry prometheus.Registerer, models []string) *metrics {
 	for _, outcome := range []string{"ended", "garbage", "late", "poison", "restored", "revived", "running", "too_old"} {
 		m.dead.WithLabelValues(outcome)
 	}
-	for _, step := range steps {
-		m.failures.WithLabelValues(step)
+	m.failures.WithLabelValues(clock)
+	for _, s := range steps {
+		m.failures.WithLabelValues(s.name)
 	}
 	for _, model := range models { // nobody waits as long as nobody was counted
 		m.waiting.WithLabelValues(model)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"darkroom/gateway/internal/failpoint"
+
 	"github.com/minio/minio-go/v7"
 )
 
@@ -32,8 +34,15 @@ func (s *Store) Attempts(ctx context.Context, id string) ([]string, error) {
 	return attempts, err
 }
 
+var beforeRemove, afterRemove = failpoint.Around("remove_images")
+
 // RemovePrefix removes every object under a prefix.
 func (s *Store) RemovePrefix(ctx context.Context, prefix string) error {
+	_, err := around(beforeRemove, afterRemove, func() (struct{}, error) { return struct{}{}, s.removePrefix(ctx, prefix) })
+	return err
+}
+
+func (s *Store) removePrefix(ctx context.Context, prefix string) error {
 	names, err := s.list(ctx, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}, 1<<20)
 	if err != nil {
 		return err
