@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/ledger"
 )
 
@@ -29,7 +30,7 @@ func (j *Janitor) endLate(ctx context.Context) error {
 	for _, id := range ids {
 		if r, found := records[id]; found && r.State.Live() {
 			late = append(late, id)
-		} else if err := j.ledger.Drop(ctx, ledger.Deadline, id); err != nil {
+		} else if _, err := j.ledger.Drop(ctx, ledger.Deadline, id, job.State.Live); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func (j *Janitor) collect(ctx context.Context) error {
 	for _, id := range ids {
 		r, found := records[id]
 		if !found || r.State.Live() {
-			err = j.ledger.Drop(ctx, ledger.GC, id)
+			_, err = j.ledger.Drop(ctx, ledger.GC, id, func(s job.State) bool { return s != "" && !s.Live() })
 		} else {
 			err = j.collectOne(ctx, id, r)
 		}

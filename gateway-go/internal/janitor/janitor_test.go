@@ -204,6 +204,38 @@ func TestStraysAreDroppedFromEverySetAndMembersKept(t *testing.T) {
 	}
 }
 
+func TestADamagedRecordCountsAsLostAndHoldsUpNobody(t *testing.T) {
+	h := open(t)
+	damaged, late := h.submit(t), h.submit(t)
+	past := h.Ledger.Now().Add(-time.Second).UnixMilli()
+	h.Redis.HSet(t.Context(), "job:"+damaged, "attempt", "three", "told", "1")
+	h.Redis.HSet(t.Context(), "job:"+late, "deadline", past)
+	for _, id := range []string{damaged, late} {
+		h.Redis.ZAdd(t.Context(), "deadline", redis.Z{Score: float64(past), Member: id})
+	}
+	h.pass(t, 1)
+	if s := h.state(t, late); s != job.StateFailed {
+		t.Errorf("the job behind it: state %s", s)
+	}
+	if j, err := h.desk.Read(t.Context(), owner, damaged); err != nil || j.Status != job.Running || j.Stage == nil || *j.Stage != "recovering" {
+		t.Errorf("%+v, %v", j, err)
+	}
+	books, err := h.Ledger.Books(t.Context())
+	if err != nil || books.Unaccounted != 0 {
+		t.Errorf("%+v, %v", books, err)
+	}
+}
+
+func TestARecordOfALaterVersionIsLeftToANewerGateway(t *testing.T) {
+	h := open(t)
+	id := h.submit(t)
+	h.Redis.HSet(t.Context(), "job:"+id, "version", "2", "attempt", "of another shape")
+	h.pass(t, 1)
+	if n := h.Redis.Exists(t.Context(), "job:"+id).Val(); n != 1 {
+		t.Error("it was removed")
+	}
+}
+
 func TestMetricsAreWellFormed(t *testing.T) {
 	h := open(t)
 	h.submit(t)

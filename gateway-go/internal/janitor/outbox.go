@@ -25,8 +25,8 @@ func (j *Janitor) emptyOutbox(ctx context.Context) error {
 	}
 	for _, id := range ids {
 		r, found := records[id]
-		if !found || r.State != job.StateSubmitting && r.State != job.StateQueued {
-			if err := j.ledger.Drop(ctx, ledger.Outbox, id); err != nil {
+		if !found || !waits(r.State) {
+			if _, err := j.ledger.Drop(ctx, ledger.Outbox, id, waits); err != nil {
 				return err
 			}
 			continue

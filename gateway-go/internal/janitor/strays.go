@@ -9,7 +9,6 @@ import (
 
 // dropStrays takes out of every set the members whose record is missing or does not belong there: a lost write of Redis may leave some.
 func (j *Janitor) dropStrays(ctx context.Context) error {
-	waits := func(s job.State) bool { return s == job.StateSubmitting || s == job.StateQueued }
 	for _, model := range j.models {
 		if err := j.dropFrom(ctx, ledger.Queued(model), waits); err != nil {
 			return err
@@ -21,8 +20,11 @@ func (j *Janitor) dropStrays(ctx context.Context) error {
 	if err := j.dropFrom(ctx, ledger.Deadline, job.State.Live); err != nil {
 		return err
 	}
-	return j.ledger.DropInflight(ctx, func(records map[string]job.Record, id string) bool { return !records[id].State.Live() })
+	return j.ledger.DropInflight(ctx)
 }
+
+// waits reports whether a job in this state is in its model's line, and perhaps in the outbox.
+func waits(s job.State) bool { return s == job.StateSubmitting || s == job.StateQueued }
 
 func (j *Janitor) dropFrom(ctx context.Context, set string, belongs func(job.State) bool) error {
 	ids, err := j.ledger.All(ctx, set)
@@ -37,18 +39,13 @@ func (j *Janitor) dropFrom(ctx context.Context, set string, belongs func(job.Sta
 		if belongs(records[id].State) {
 			continue
 		}
-		// Looked at once more: the job may have moved while the set was read.
-		r, _, err := j.ledger.Read(ctx, id)
+		dropped, err := j.ledger.Drop(ctx, set, id, belongs) // the job may have moved while the set was read
 		if err != nil {
 			return err
 		}
-		if belongs(r.State) {
-			continue
+		if dropped {
+			j.log.Warn("a stray was dropped", "set", set, "job_id", id)
 		}
-		if err := j.ledger.Drop(ctx, set, id); err != nil {
-			return err
-		}
-		j.log.Warn("a stray was dropped", "set", set, "job_id", id)
 	}
 	return nil
 }

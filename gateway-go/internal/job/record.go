@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -63,6 +64,9 @@ type Record struct {
 	Gone        string
 }
 
+// ErrDamaged marks a record of this version with a number that is none.
+var ErrDamaged = errors.New("the record is damaged")
+
 // ParseRecord reads the fields of the hash. Unknown fields are ignored.
 func ParseRecord(fields map[string]string) (Record, error) {
 	r := Record{
@@ -85,7 +89,11 @@ func ParseRecord(fields map[string]string) (Record, error) {
 		}
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || number < 0 {
-			return Record{}, fmt.Errorf("record: %s is %q, not a whole number", name, text)
+			err = fmt.Errorf("record: %s is %q, not a whole number", name, text)
+			if fields["version"] == strconv.Itoa(MessageVersion) || name == "version" {
+				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			return Record{}, err
 		}
 		*target = number
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"darkroom/gateway/internal/job"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// DropInflight takes out of every owner's set of unfinished jobs the ids that stray reports.
-func (l *Ledger) DropInflight(ctx context.Context, stray func(records map[string]job.Record, id string) bool) error {
+// DropInflight takes out of every owner's set of unfinished jobs the ids whose record is not live.
+func (l *Ledger) DropInflight(ctx context.Context) error {
 	keys := l.client.Scan(ctx, 0, "inflight:*", 1000).Iterator()
 	for keys.Next(ctx) {
 		ids, err := l.client.SMembers(ctx, keys.Val()).Result()
@@ -19,10 +21,11 @@ func (l *Ledger) DropInflight(ctx context.Context, stray func(records map[string
 			return err
 		}
 		for _, id := range ids {
-			if stray(records, id) {
-				if err := l.client.SRem(ctx, keys.Val(), id).Err(); err != nil {
-					return classify(err)
-				}
+			if records[id].State.Live() {
+				continue
+			}
+			if _, err := l.unless(ctx, id, job.State.Live, func(pipe redis.Pipeliner) { pipe.SRem(ctx, keys.Val(), id) }); err != nil {
+				return err
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"darkroom/gateway/internal/job"
 
@@ -19,11 +20,26 @@ func (l *Ledger) Read(ctx context.Context, id string) (record job.Record, found 
 	if len(fields) == 0 {
 		return job.Record{}, false, nil
 	}
-	record, err = job.ParseRecord(fields)
-	return record, err == nil, err
+	return l.parse(ctx, id, fields)
 }
 
-// ReadAll answers the records of these jobs in one round trip; those that are missing are left out.
+// parse reads a record. A damaged one is as good as lost, and is removed: its message, its verdict or its id bring the job to its end.
+func (l *Ledger) parse(ctx context.Context, id string, fields map[string]string) (record job.Record, found bool, err error) {
+	record, err = job.ParseRecord(fields)
+	if !errors.Is(err, job.ErrDamaged) {
+		return record, err == nil, err
+	}
+	slog.Error("a damaged record was removed", "job_id", id, "error", err)
+	_, err = l.unless(ctx, id, func(s job.State) bool { return string(s) != fields["state"] }, func(pipe redis.Pipeliner) {
+		pipe.Del(ctx, "job:"+id)
+		if fields["told"] != "" && job.State(fields["state"]).Live() { // the books go on counting it
+			pipe.SMove(ctx, "open", "missing", id)
+		}
+	})
+	return job.Record{}, false, err
+}
+
+// ReadAll answers the records of these jobs in one round trip; those that are missing, or cannot be read, are left out.
 func (l *Ledger) ReadAll(ctx context.Context, ids []string) (map[string]job.Record, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -41,22 +57,36 @@ func (l *Ledger) ReadAll(ctx context.Context, ids []string) (map[string]job.Reco
 		if len(answer.Val()) == 0 {
 			continue
 		}
-		record, err := job.ParseRecord(answer.Val())
+		record, found, err := l.parse(ctx, ids[i], answer.Val())
 		if err != nil {
-			return nil, err
+			slog.Error("a record cannot be read", "job_id", ids[i], "error", err)
+		} else if found {
+			records[ids[i]] = record
 		}
-		records[ids[i]] = record
 	}
 	return records, nil
 }
 
-// Position of a waiting job in its model's line, 1 is next; 0 when it does not wait there.
-func (l *Ledger) Position(ctx context.Context, model, id string) (int, error) {
-	rank, err := l.client.ZRank(ctx, "queued:"+model, id).Result()
-	if errors.Is(err, redis.Nil) {
-		return 0, nil
+// Positions of waiting jobs in their models' lines, by id and in one round trip; 1 is next, 0 who does not wait there. Waiting names the model of each job.
+func (l *Ledger) Positions(ctx context.Context, waiting map[string]string) (map[string]int, error) {
+	if len(waiting) == 0 {
+		return map[string]int{}, nil
 	}
-	return int(rank) + 1, classify(err)
+	pipe := l.client.Pipeline()
+	ranks := make(map[string]*redis.IntCmd, len(waiting))
+	for id, model := range waiting {
+		ranks[id] = pipe.ZRank(ctx, Queued(model), id)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, classify(err)
+	}
+	places := make(map[string]int, len(waiting))
+	for id, rank := range ranks {
+		if rank.Err() == nil {
+			places[id] = int(rank.Val()) + 1
+		}
+	}
+	return places, nil
 }
 
 // List answers ids of an owner's jobs, newest first, from behind the id `after` ("" for the newest), and how many there are in all.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"darkroom/gateway/internal/job"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -46,9 +48,26 @@ func (l *Ledger) Waiting(ctx context.Context, model string) (length int, oldest 
 	return int(count.Val()), oldest, nil
 }
 
-// Drop takes a member out of a sorted set: its record is missing or does not belong there.
-func (l *Ledger) Drop(ctx context.Context, set, id string) error {
-	return classify(l.client.ZRem(ctx, set, id).Err())
+// Drop takes a member out of a sorted set, unless its record is in a state that belongs there; "" is that of a missing one.
+func (l *Ledger) Drop(ctx context.Context, set, id string, belongs func(job.State) bool) (dropped bool, err error) {
+	return l.unless(ctx, id, belongs, func(pipe redis.Pipeliner) { pipe.ZRem(ctx, set, id) })
+}
+
+// unless removes what depends on a record, in the same moment in which it looks at it: what moves in between is left alone.
+func (l *Ledger) unless(ctx context.Context, id string, keeps func(job.State) bool, remove func(redis.Pipeliner)) (removed bool, err error) {
+	err = l.client.Watch(ctx, func(tx *redis.Tx) error {
+		state, err := tx.HGet(ctx, "job:"+id, "state").Result()
+		if err != nil && !errors.Is(err, redis.Nil) || keeps(job.State(state)) {
+			return err
+		}
+		removed = true
+		_, err = tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error { remove(pipe); return nil })
+		return err
+	}, "job:"+id)
+	if errors.Is(err, redis.TxFailedErr) {
+		return false, nil
+	}
+	return removed && err == nil, classify(err)
 }
 
 // Look moves the time at which the janitor looks at an ended job or tombstone again.
@@ -65,14 +84,15 @@ func (l *Ledger) Unsealed(ctx context.Context, id string) (bool, error) {
 	return err == nil, classify(err)
 }
 
-// Forget removes a tombstone whose id is older than any answer but "expired" could be.
+// Forget removes what nobody asks for any more: an abandoned record, or a tombstone whose id is older than any answer but "expired" could be.
 func (l *Ledger) Forget(ctx context.Context, id, owner string) error {
-	pipe := l.client.TxPipeline()
-	pipe.Del(ctx, "job:"+id)
-	pipe.ZRem(ctx, GC, id)
-	pipe.ZRem(ctx, "owner:"+owner, id)
-	_, err := pipe.Exec(ctx)
-	return classify(err)
+	keeps := func(s job.State) bool { return s != job.StateAbandoned && s != job.StateTombstone }
+	_, err := l.unless(ctx, id, keeps, func(pipe redis.Pipeliner) {
+		pipe.Del(ctx, "job:"+id)
+		pipe.ZRem(ctx, GC, id)
+		pipe.ZRem(ctx, "owner:"+owner, id)
+	})
+	return err
 }
 
 // Mark answers, for a model, the latest stamp of all messages claimed before a time: a message with an earlier stamp that is still waiting was overtaken.

@@ -12,7 +12,7 @@ func (d *Desk) Cancel(ctx context.Context, owner, id string) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	return d.show(ctx, id, r)
+	return d.show(ctx, id, r, nil)
 }
 
 // stop finds a job and makes sure that it has ended.

@@ -48,11 +48,11 @@ type Ledger interface {
 	Entomb(ctx context.Context, id, owner, gone string, gcAt int64) error
 	Look(ctx context.Context, id string, at time.Time) error
 	Unsealed(ctx context.Context, id string) (bool, error)
-	Drop(ctx context.Context, set, id string) error
+	Drop(ctx context.Context, set, id string, belongs func(job.State) bool) (dropped bool, err error)
 	Read(ctx context.Context, id string) (job.Record, bool, error)
 	ReadAll(ctx context.Context, ids []string) (map[string]job.Record, error)
 	List(ctx context.Context, owner, after string, limit int) (ids []string, total int, err error)
-	Position(ctx context.Context, model, id string) (int, error)
+	Positions(ctx context.Context, waiting map[string]string) (map[string]int, error)
 	Lines(ctx context.Context, models []string) ([]ledger.Line, error)
 	MadeToday(ctx context.Context) (map[string]int, error)
 	Workers(context.Context) ([]ledger.Heartbeat, error)

@@ -87,7 +87,8 @@ func (d *Desk) Seal(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return d.ledger.Drop(ctx, ledger.Unsealed, id)
+	_, err = d.ledger.Drop(ctx, ledger.Unsealed, id, func(job.State) bool { return false }) // a record that moves meanwhile is sealed again
+	return err
 }
 
 // EndLateMessage ends a job that is past its deadline and has no record.

@@ -19,7 +19,8 @@ const (
 )
 
 // estimate adds to a live job its place, its expected time, why it waits, and when to ask again. A fleet that can't be seen leaves them out.
-func (d *Desk) estimate(ctx context.Context, j *job.Job, r job.Record) {
+// Places are positions that are known already; nil where none are.
+func (d *Desk) estimate(ctx context.Context, j *job.Job, r job.Record, places map[string]int) {
 	j.RetryAfter = askUnknown
 	s, err := d.fleet.look(ctx)
 	if err != nil {
@@ -30,10 +31,12 @@ func (d *Desk) estimate(ctx context.Context, j *job.Job, r job.Record) {
 		j.RetryAfter = pacing(j.ETASeconds, askWhileMoving)
 		return
 	}
-	position, err := d.ledger.Position(ctx, j.Model, j.ID)
-	if err != nil {
-		return
+	if places == nil {
+		if places, err = d.ledger.Positions(ctx, map[string]string{j.ID: j.Model}); err != nil {
+			return
+		}
 	}
+	position := places[j.ID]
 	if position > 0 {
 		j.QueuePosition = &position
 	}

@@ -32,6 +32,10 @@ func (d *Desk) List(ctx context.Context, owner, cursor string, limit int) (job.P
 	if len(ids) == limit {
 		page.Next = ids[len(ids)-1]
 	}
+	places, err := d.ledger.Positions(ctx, waiting(records))
+	if err != nil {
+		return job.Page{}, ledgerAway(err)
+	}
 	soon, cancel := context.WithTimeout(ctx, endingTime)
 	defer cancel()
 	for _, id := range ids {
@@ -42,13 +46,24 @@ func (d *Desk) List(ctx context.Context, owner, cursor string, limit int) (job.P
 		if late, err := d.EndIfLate(soon, id, r); err == nil {
 			r = late
 		}
-		j, err := d.show(ctx, id, &r)
+		j, err := d.show(ctx, id, &r, places)
 		if err != nil {
 			return job.Page{}, err
 		}
 		page.Jobs = append(page.Jobs, j)
 	}
 	return page, nil
+}
+
+// waiting are the models of the queued among these jobs, by id.
+func waiting(records map[string]job.Record) map[string]string {
+	models := map[string]string{}
+	for id, r := range records {
+		if r.State == job.StateQueued {
+			models[id] = r.Model
+		}
+	}
+	return models
 }
 
 func badQuery(path, message string) error {

@@ -12,11 +12,11 @@ func (d *Desk) Read(ctx context.Context, owner, id string) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	return d.show(ctx, id, r)
+	return d.show(ctx, id, r, nil)
 }
 
-// show turns what was found into what a client sees.
-func (d *Desk) show(ctx context.Context, id string, r *job.Record) (job.Job, error) {
+// show turns what was found into what a client sees. Places are positions that are known already; nil where none are.
+func (d *Desk) show(ctx context.Context, id string, r *job.Record, places map[string]int) (job.Job, error) {
 	if r == nil {
 		return recovering(id), nil
 	}
@@ -25,7 +25,7 @@ func (d *Desk) show(ctx context.Context, id string, r *job.Record) (job.Job, err
 		return job.Job{}, err
 	}
 	if !j.Status.Terminal() {
-		d.estimate(ctx, &j, *r)
+		d.estimate(ctx, &j, *r, places)
 	} else if late, known := d.told.kept(j); known {
 		d.metrics.miss(late)
 	}

@@ -185,7 +185,7 @@ func (d *Desk) fresh(ctx context.Context, m job.Message, publishedAt int64) (job
 	if err != nil {
 		return job.Job{}, err
 	}
-	d.estimate(ctx, &j, r)
+	d.estimate(ctx, &j, r, nil)
 	d.told.promise(j)
 	return j, nil
 }
