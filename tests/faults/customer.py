@@ -1,45 +1,94 @@
-"""A client in the storm: submits, polls, cancels, fetches, asks again about old jobs, and writes down every answer."""
+"""A client in the storm: submits, polls, cancels, fetches, asks again about old jobs and for jobs of others, and writes down every answer."""
 
 import hashlib
 import random
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from faults.history import FINAL, History
+from faults.history import FINAL, LONGEST_ASK, Books, History
 from system.client import Client
 
 RETRY_SECONDS = 0.5
-PATIENCE_SECONDS = 180  # for one job to end: a dead host's lease, twice
+POLL_SECONDS = 0.7
+PATIENCE_SECONDS = 240  # for one job to end: a dead host's lease, three times
+MODELS = ("simulated",) * 4 + ("spare",)
 
 
+@dataclass
+class Order:
+    """One job as its customer knows it; `job` is "" until a submit was answered."""
+
+    key: str
+    body: dict[str, Any]
+    due: float = 0.0
+    job: str = ""
+    patience: float = 0.0
+    cancel_at: float = float("inf")
+
+
+@dataclass(eq=False)
 class Customer:
-    """One owner with a thread of its own. It retries a submit with its key until it has an answer that stands, or gives up on it."""
+    """One owner with a thread of its own and up to `most` open orders. A submit is repeated with its key until an answer stands."""
 
-    def __init__(self, number: int, gateways: list[str], history: History, seed: int) -> None:
-        self.number = number
-        self.history = history
-        self.stuck: list[str] = []
-        self._client = Client(gateways)
-        self._gateways = len(gateways)
-        self._random = random.Random(f"{seed}-{number}")
+    number: int
+    gateways: list[str]
+    history: History
+    seed: int
+    most: int
+    wanted: Callable[[], bool]  # is one more job wanted?
+    stuck: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._client = Client(self.gateways, timeout=LONGEST_ASK / 2)
+        self._random = random.Random(f"{self.seed}-{self.number}")
         self._count = 0
+        self._open: list[Order] = []
         self._ended: dict[str, list[dict[str, Any]]] = {}
+        self.others: list[Customer] = []
+
+    def arrive(self) -> None:
+        """Becomes somebody: without a cookie, a submit whose answer is lost would be a stranger's."""
+        self._client.request("GET", "/v1/jobs")
+        assert self._client.http.cookies, "no cookie was given"
 
     def run(self, over: threading.Event) -> None:
-        """Job after job, until `over`."""
-        while not over.is_set():
-            self._count += 1
-            key = f"c{self.number}-{self._count}"
-            job = self._submit(key, over)
-            if job:
-                self._follow(key, job)
-            if self._ended and self._random.random() < 0.5:
+        """Orders until `over`; then until all that was accepted has ended."""
+        while not over.is_set() or any(order.job for order in self._open):
+            if over.is_set():
+                self._open = [order for order in self._open if order.job]
+            elif len(self._open) < self.most and self.wanted():
+                self._open.append(self._order())
+            due = [order for order in self._open if order.due <= time.monotonic()]
+            for order in due:
+                self._tend(order)
+            if not due:
+                time.sleep(0.05)
+            if self._ended and self._random.random() < 0.02:
                 self._look_back()
 
-    def jobs(self) -> list[dict[str, Any]]:
+    def audit(self, books: Books) -> list[str]:
+        """Enters what both gateways tell of every job into the books, and answers what is wrong with jobs and pictures."""
+        wrong = []
+        for job in self._jobs():
+            books.listed[job["metadata"]["key"]].append(job["id"])
+            seen = [self._client.job(job["id"], gateway) for gateway in range(len(self.gateways))]
+            books.final[job["id"]] = str(seen[0]["status"])
+            if any(one != seen[0] for one in seen):
+                wrong.append(f"the gateways differ over {job['id']}")
+            if seen[0]["attempt"] > seen[0]["max_attempts"]:
+                wrong.append(f"{job['id']} took {seen[0]['attempt']} attempts")
+            for output in seen[0]["outputs"]:
+                answer = self._client.request("GET", output["url"])
+                if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != output["sha256"]:
+                    wrong.append(f"{output['url']}: {answer.status_code}, or other bytes than its hash")
+        return wrong
+
+    def _jobs(self) -> list[dict[str, Any]]:
         """All jobs that the owner's list shows."""
         found: list[dict[str, Any]] = []
         cursor = ""
@@ -51,56 +100,61 @@ class Customer:
             if not cursor:
                 return found
 
-    def audit(self, job: str) -> tuple[str, list[str]]:
-        """The job's state now, as both gateways tell it, and what is wrong with its pictures."""
-        seen = [self._client.job(job, gateway) for gateway in range(self._gateways)]
-        wrong = [] if all(one == seen[0] for one in seen) else [f"the gateways differ over {job}"]
-        for output in seen[0]["outputs"]:
-            answer = self._client.request("GET", output["url"])
-            if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != output["sha256"]:
-                wrong.append(f"{output['url']}: {answer.status_code}, or other bytes than its hash")
-        if seen[0]["attempt"] > seen[0]["max_attempts"]:
-            wrong.append(f"{job} took {seen[0]['attempt']} attempts")
-        return str(seen[0]["status"]), wrong
-
-    def _submit(self, key: str, over: threading.Event) -> str:
+    def _order(self) -> Order:
+        self._count += 1
+        key = f"c{self.number}-{self._count}"
+        slow = self._random.random() < 0.08
         body = {
             "prompt": f"storm {key}",
-            "steps": self._random.choice((4, 10, 20)),
-            "n": self._random.choice((1, 1, 2)),
-            "metadata": {"key": key, "step_ms": str(self._random.choice((5, 20, 100)))},
+            "model": self._random.choice(MODELS),
+            "steps": self._random.choice((2, 4, 4)),
+            "n": self._random.choice((1, 1, 1, 2)),
+            "metadata": {"key": key, "step_ms": "300" if slow else "5"},
         }
-        while True:
-            answer = self._ask("submit", "POST", "/v1/jobs", key, "", json=body, headers={"Idempotency-Key": key})
-            if answer is not None and answer.status_code in (200, 202):
-                return str(answer.json()["id"])
-            if over.is_set():
-                return ""
-            time.sleep(RETRY_SECONDS)
+        return Order(key, body)
 
-    def _follow(self, key: str, job: str) -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
-        cancel_at = time.monotonic() + self._random.random() * 2 if self._random.random() < 0.15 else None
-        while time.monotonic() < end:
-            if cancel_at is not None and time.monotonic() > cancel_at:
-                answer = self._ask("cancel", "POST", f"/v1/jobs/{job}/cancel", key, job)
-                cancel_at = None if answer is not None and answer.status_code == 200 else cancel_at
-            answer = self._ask("poll", "GET", f"/v1/jobs/{job}", key, job)
-            if answer is not None and answer.status_code == 200 and answer.json()["status"] in FINAL:
-                self._ended[job] = answer.json()["outputs"]
-                return
-            time.sleep(0.2)
-        self.stuck.append(job)
+    def _tend(self, order: Order) -> None:
+        """One request for it, as it stands."""
+        now = time.monotonic()
+        if not order.job:
+            order.due = now + RETRY_SECONDS
+            answer = self._ask(
+                "submit", "POST", "/v1/jobs", order.key, "", json=order.body, headers={"Idempotency-Key": order.key}
+            )
+            if answer is not None and answer.status_code in (200, 202):
+                order.job, order.due = str(answer.json()["id"]), now + self._random.random()
+                order.patience = now + PATIENCE_SECONDS
+                if self._random.random() < 0.12:
+                    order.cancel_at = now + self._random.random() * 1.5
+            return
+        order.due = now + POLL_SECONDS
+        act = "cancel" if now > order.cancel_at else "poll"
+        path = f"/v1/jobs/{order.job}" + ("/cancel" if act == "cancel" else "")
+        answer = self._ask(act, "POST" if act == "cancel" else "GET", path, order.key, order.job)
+        if answer is not None and answer.status_code == 200:
+            order.cancel_at = float("inf") if act == "cancel" else order.cancel_at
+            if answer.json()["status"] in FINAL:
+                self._open.remove(order)
+                self._ended[order.job] = answer.json()["outputs"]
+        elif now > order.patience:
+            self._open.remove(order)
+            self.stuck.append(order.job)
 
     def _look_back(self) -> None:
-        """Whatever was final once is final still."""
+        """Whatever was final once is final still, and nobody else's business."""
         job = self._random.choice(list(self._ended))
         self._ask("poll", "GET", f"/v1/jobs/{job}", "", job)
         for output in self._ended[job][:1]:
-            self._ask("image", "GET", output["url"], "", job)
+            answer = self._ask("image", "GET", output["url"], "", job)
+            whole = answer is not None and answer.status_code == 200 and hashlib.sha256(answer.content).hexdigest()
+            if whole and whole != output["sha256"]:
+                self.history.add(self.number, "altered", "", job, 200)
+        foreign = list(self._random.choice(self.others)._ended) if self.others else []
+        if foreign:
+            self._ask("pry", "GET", f"/v1/jobs/{foreign[-1]}", "", foreign[-1])
 
     def _ask(self, act: str, method: str, path: str, key: str, job: str, **more: Any) -> httpx.Response | None:
-        gateway = self._random.randrange(self._gateways)
+        gateway = self._random.randrange(len(self.gateways))
         try:
             answer = self._client.request(method, path, gateway, **more)
         except httpx.TransportError:

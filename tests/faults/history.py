@@ -1,6 +1,10 @@
-"""What clients asked and were told, and whether it all can be true of a service that loses nothing."""
+"""What clients asked and were told, and whether it all can be true of a service that loses nothing.
+
+`python -m faults.history FILE` judges a history again that was kept.
+"""
 
 import json
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -26,43 +30,58 @@ class Told:
 
 
 @dataclass
+class Books:
+    """What both gateways say once all is calm. `listed`: ids by idempotency key; `final`: state by id."""
+
+    listed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    final: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class History:
-    """Answers in the order of their arrival, of all clients, and the parts that were killed."""
+    """Answers in the order of their arrival, of all clients, and the faults that struck."""
 
     told: list[Told] = field(default_factory=list)
-    kills: list[tuple[float, str]] = field(default_factory=list)
-    _began: float = field(default_factory=time.monotonic)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> float:
-        return round(time.monotonic() - self._began, 3)
+        return round(time.monotonic() - self.began, 3)
 
     def add(self, client: int, act: str, key: str, job: str, status: int, body: dict[str, Any] | None = None) -> None:
         body = body or {}
         outputs = tuple(str(output["sha256"]) for output in body.get("outputs", []))
         state = str(body.get("status", "")) if status in (200, 202) else ""
-        line = Told(self.now(), client, act, key, job, status, state, outputs)
         with self._lock:
-            self.told.append(line)
+            self.told.append(Told(self.now(), client, act, key, job, status, state, outputs))
 
-    def killed(self, part: str) -> None:
+    def struck(self, kind: str, target: str = "") -> None:
         with self._lock:
-            self.kills.append((self.now(), part))
+            self.faults.append({"at": self.now(), "fault": kind, "target": target})
 
     def accepted(self) -> dict[str, str]:
         """Job by idempotency key, of every submit that was answered 200 or 202."""
         return {line.key: line.job for line in self.told if line.act == "submit" and line.status in (200, 202)}
 
-    def write(self, path: Path) -> None:
-        lines = [json.dumps({"at": at, "kill": part}) for at, part in self.kills] + [
-            json.dumps(asdict(line)) for line in self.told
-        ]
-        path.write_text("\n".join(sorted(lines, key=lambda line: float(json.loads(line)["at"]))) + "\n")
+    def write(self, path: Path, books: Books) -> None:
+        lines = self.faults + [asdict(line) for line in self.told]
+        lines = [*sorted(lines, key=lambda line: line["at"]), vars(books)]
+        path.write_text("\n".join(map(json.dumps, lines)) + "\n")
 
 
-def complaints(history: History, listed: dict[str, list[str]], final: dict[str, str]) -> list[str]:
-    """What cannot be: one sentence each. `listed`: ids by idempotency key as the owners' lists show them; `final`: state by id at the end."""
-    return [*_told(history), *_ends(history, final), *_doubles(history, listed)]
+def read(path: Path) -> tuple[History, Books]:
+    """A history as it was written."""
+    *lines, last = map(json.loads, path.read_text().splitlines())
+    history = History(faults=[line for line in lines if "fault" in line])
+    told = (line for line in lines if "fault" not in line)
+    history.told = [Told(**line | {"outputs": tuple(line["outputs"])}) for line in told]
+    return history, Books(**last)
+
+
+def complaints(history: History, books: Books) -> list[str]:
+    """What cannot be: one sentence each."""
+    return [*_told(history), *_ends(history, books), *_doubles(history, books)]
 
 
 def _told(history: History) -> list[str]:
@@ -75,6 +94,10 @@ def _told(history: History) -> list[str]:
             wrong.append(f"{line.at}: {line.act} of {line.job or line.key} was answered {line.status}")
         if line.act in ("poll", "cancel", "image") and line.status in (404, 410) and line.job in known:
             wrong.append(f"{line.at}: lost: {line.act} of {line.job} was answered {line.status}")
+        if line.act == "pry" and line.status not in (404, 429, 503, 0):
+            wrong.append(f"{line.at}: a stranger was told {line.status} of {line.job}")
+        if line.act == "altered":
+            wrong.append(f"{line.at}: altered: a picture of {line.job} has another hash than was told")
         if not line.state:
             continue
         if line.job in shown and (line.state, line.outputs) != shown[line.job]:
@@ -84,24 +107,40 @@ def _told(history: History) -> list[str]:
     return wrong
 
 
-def _ends(history: History, final: dict[str, str]) -> list[str]:
+def _ends(history: History, books: Books) -> list[str]:
     return [
-        f"stuck or lost: {job} of {key} is {final.get(job)}"
+        f"stuck or lost: {job} of {key} is {books.final.get(job)}"
         for key, job in history.accepted().items()
-        if final.get(job) not in FINAL
+        if books.final.get(job) not in FINAL
     ]
 
 
-def _doubles(history: History, listed: dict[str, list[str]]) -> list[str]:
-    """A key makes one job; a key whose every answer was a refusal makes none."""
+def _doubles(history: History, books: Books) -> list[str]:
+    """A key makes one job, and one whose every answer was a refusal makes none; a flush of Redis in between forgets keys."""
     accepted = history.accepted()
     answers: dict[str, set[int]] = defaultdict(set)
+    asked: dict[str, list[float]] = defaultdict(list)
     for line in history.told:
         if line.act == "submit":
             answers[line.key].add(line.status)
-    wrong = [f"doubled: {key} made {ids}" for key, ids in listed.items() if len(ids) > 1]
+            asked[line.key].append(line.at)
+    flushes = [fault["at"] for fault in history.faults if fault["fault"] == "flush"]
+
+    def forgotten(key: str) -> bool:
+        # An answer is written down when it is there: what it answers was asked up to LONGEST_ASK earlier.
+        return any(asked[key][0] - LONGEST_ASK <= flush <= asked[key][-1] for flush in flushes)
+
+    wrong = [f"doubled: {key} made {ids}" for key, ids in books.listed.items() if len(ids) > 1 and not forgotten(key)]
     for key, job in accepted.items():
-        if listed.get(key) != [job]:
-            wrong.append(f"{key} was told {job}, listed is {listed.get(key)}")
+        if job not in books.listed.get(key, []):
+            wrong.append(f"{key} was told {job}, listed is {books.listed.get(key)}")
     refused = [key for key, statuses in answers.items() if not statuses & {0, 200, 202}]
-    return wrong + [f"refused, and yet there: {key} made {listed[key]}" for key in refused if key in listed]
+    return wrong + [f"refused, and yet there: {key} made {books.listed[key]}" for key in refused if key in books.listed]
+
+
+LONGEST_ASK = 30  # s that a client waits for an answer
+
+if __name__ == "__main__":
+    found = complaints(*read(Path(sys.argv[1])))
+    print("\n".join(found) or "no complaints")
+    sys.exit(bool(found))

@@ -1,53 +1,79 @@
-"""Random kills under load: `python -m faults.storm --seed 7 --seconds 180`, in the folder tests.
+"""Seeded faults under load: `python -m faults.storm --seed 7 --jobs 2000 --faults 100`, in the folder tests.
 
-A private stack with the simulated model; clients that submit, poll, cancel and fetch; every few seconds SIGKILL to any part. Then
-calm, and the books are read: nothing lost, stuck or doubled, no final answer ever changed, every picture whole. The seed decides
-who asks what and what is killed when; the machine decides the rest, so the same seed makes the same weather, not the same run.
+A private stack with the simulated model; clients that submit, poll, cancel and fetch; faults of every kind, many at once. Then
+calm, and the books are read: nothing lost, stuck or doubled, no final answer ever changed, every picture whole, nothing left behind.
+The seed decides who asks what and what strikes when; the machine decides the rest, so the same seed makes the same weather, not the
+same run. A history that was kept is judged again by `python -m faults.history FILE`.
 """
 
 import argparse
-import contextlib
-import os
+import itertools
 import random
-import signal
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from faults import vitals
 from faults.customer import Customer
-from faults.history import History, complaints
-from system.books import Books
+from faults.failpoints import Failpoints
+from faults.history import FINAL, Books, History, complaints
+from faults.results import record
+from faults.weather import Weather, forecast
+from system.books import Books as Ledger
 from system.stack import Stack
 from system.wait import until
 
-CALM_SECONDS = 180  # for what was under way to end: leases, delay queues, quarantine
+CALM_SECONDS = 240  # for what was under way to end: leases, delay queues, quarantine
+HEAL_SECONDS = 90  # for descriptors and tasks of broken connections to go
+CLIENTS, OPEN_EACH = 16, 5
+# Idle connections come and go: what a storm leaks is more than this.
+SPARE = {"descriptors": 40.0, "goroutines": 60.0, "tasks": 10.0}
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What is asked for: so many jobs, under so many faults, in not less than so many seconds."""
+
+    seed: int
+    jobs: int
+    faults: int
+    seconds: float
 
 
 @dataclass
 class Report:
     """What a storm did and what came of it."""
 
-    seed: int
-    seconds: float
-    kills: Counter[str]
+    storm: Storm
+    took: float
+    faults: Counter[str]
     jobs: Counter[str]
     latency: tuple[float, float]  # s, median and 99th percentile, submit to a final answer
     statuses: Counter[int]
     wrong: list[str]
 
+    def line(self) -> dict[str, object]:
+        """For the table of results."""
+        return {
+            "seed": self.storm.seed, "seconds": round(self.took), "jobs": self.jobs.total(), "outcomes": dict(self.jobs),
+            "faults": self.faults.total(), "kinds": dict(sorted(self.faults.items())),
+            "p50": round(self.latency[0], 1), "p99": round(self.latency[1], 1), "complaints": len(self.wrong),
+        }  # fmt: skip
+
     def __str__(self) -> str:
+        def told(counts: Counter[str]) -> str:
+            return (
+                ", ".join(f"{word} {count}" for word, count in sorted(counts.items())) + f" (in all {counts.total()})"
+            )
+
         lines = [
-            f"seed {self.seed}, {self.seconds:.0f} s of storm",
-            "kills      "
-            + ", ".join(f"{part} {count}" for part, count in sorted(self.kills.items()))
-            + f" (in all {self.kills.total()})",
-            "jobs       "
-            + ", ".join(f"{state} {count}" for state, count in sorted(self.jobs.items()))
-            + f" (in all {self.jobs.total()})",
+            f"seed       {self.storm.seed}, {self.took:.0f} s",
+            f"faults     {told(self.faults)}",
+            f"jobs       {told(self.jobs)}",
             "answers    " + ", ".join(f"{status or 'none'} {count}" for status, count in sorted(self.statuses.items())),
             f"latency    p50 {self.latency[0]:.1f} s, p99 {self.latency[1]:.1f} s",
             f"complaints {len(self.wrong)}",
@@ -55,76 +81,94 @@ class Report:
         return "\n".join(lines + [f"  {line}" for line in self.wrong[:50]])
 
 
-def targets(stack: Stack) -> list[tuple[str, str]]:
-    """(kind, part): what can be killed."""
-    gateways = [("gateway", f"gateway-{index}") for index in range(len(stack.gateways))]
-    workers = [(kind, worker) for worker in stack.workers for kind in ("worker", "master", "supervisor", "engine")]
-    return [*gateways, *workers, ("rabbitmq", "rabbitmq"), ("redis", "redis")]
-
-
-def kill(stack: Stack, kind: str, part: str) -> bool:
-    """A worker with all it has, or one of its processes. False when that was not running just then."""
-    if kind not in ("master", "supervisor", "engine"):
-        stack.kill(part)
-        return True
-    parts = stack.parts(part)
-    engines = [one for one in parts if "darkroom_worker.tasks" in one.command]
-    unit = [one for one in parts if one not in engines]  # gunicorn's master and the supervisor under it
-    found = {"master": unit[:1], "supervisor": unit[1:2], "engine": engines[:1]}[kind]
-    for one in found:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(one.pid, signal.SIGKILL)
-    return bool(found)
-
-
-def storm(stack: Stack, seed: int, seconds: float, clients: int, every: float) -> tuple[Report, History]:
-    """Runs one on a stack that is up and well."""
-    chance, history, over = random.Random(seed), History(), threading.Event()
-    customers = [Customer(number, stack.gateways, history, seed) for number in range(clients)]
+def brew(stack: Stack, storm: Storm, keep: Path | None = None, sweep: bool = False) -> Report:
+    """Runs one on a stack that is up and well. With `sweep` it also waits until no orphaned picture is left."""
+    history, failpoints, over = History(), Failpoints(stack), threading.Event()
+    failpoints.disarm()
+    before = vitals.look(stack)
+    customers = crowd(stack, history, storm)
     threads = [threading.Thread(target=customer.run, args=(over,)) for customer in customers]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + seconds
-    while time.monotonic() + every < end:
-        time.sleep(every * chance.uniform(0.8, 1.2))
-        kind, part = chance.choice(targets(stack))
-        if kill(stack, kind, part):
-            history.killed(f"{kind} {part}")
+    weather = Weather(stack, failpoints, lambda fault: history.struck(fault.kind, str(fault)))
+    weather.run(forecast(storm.seed, storm.seconds, storm.faults, stack, failpoints))
+    enough = until_enough(history, storm.jobs)
     over.set()
     stack.until_ready()
     for thread in threads:
         thread.join()
-    return judge(stack, seed, seconds, customers, history), history
-
-
-def judge(stack: Stack, seed: int, seconds: float, customers: list[Customer], history: History) -> Report:
-    """Reads the books once everything is calm."""
-    books = Books(stack)
-    wrong = [f"stuck for its client: {job}" for customer in customers for job in customer.stuck]
-    try:
-        until(lambda: not books.live(), CALM_SECONDS, "every job has ended", pause=0.5)
-    except AssertionError as error:
-        wrong.append(str(error))
-    listed: dict[str, list[str]] = defaultdict(list)
-    final: dict[str, str] = {}
-    for customer in customers:
-        for job in customer.jobs():
-            listed[job["metadata"]["key"]].append(job["id"])
-            final[job["id"]], troubles = customer.audit(job["id"])
-            wrong += troubles
-    if books.unaccounted():
-        wrong.append(f"unaccounted: {books.unaccounted()}")
-    wrong += complaints(history, listed, final)
-    kills = Counter(part.split()[0] for _, part in history.kills)
+    books = Books()
+    wrong = enough + judge(stack, customers, history, books) + healed(stack, before)
+    wrong += orphans(Ledger(stack), list(books.final)) if sweep else []
+    if keep:
+        history.write(keep, books)
     return Report(
-        seed,
-        seconds,
-        kills,
-        Counter(final.values()),
+        storm,
+        history.now(),
+        Counter(fault["fault"] for fault in history.faults),
+        Counter(books.final.values()),
         latencies(history),
         Counter(line.status for line in history.told),
         wrong,
     )
+
+
+def crowd(stack: Stack, history: History, storm: Storm) -> list[Customer]:
+    """Customers who have a cookie each and know of each other. They stop ordering a little above what is asked for."""
+    orders = itertools.count()
+    most = storm.jobs + CLIENTS * OPEN_EACH
+
+    def wanted() -> bool:
+        return next(orders) < most
+
+    made = [Customer(number, stack.gateways, history, storm.seed, OPEN_EACH, wanted) for number in range(CLIENTS)]
+    for customer in made:
+        customer.arrive()
+        customer.others = [other for other in made if other is not customer]
+    return made
+
+
+def until_enough(history: History, jobs: int) -> list[str]:
+    """Waits until so many jobs were accepted; the weather is fine by now."""
+    try:
+        until(lambda: len(history.accepted()) >= jobs, jobs / 4 + 60, f"{jobs} jobs are accepted", pause=0.5)
+    except AssertionError as error:
+        return [str(error)]
+    return []
+
+
+def judge(stack: Stack, customers: list[Customer], history: History, books: Books) -> list[str]:
+    """Reads the books once everything is calm, and answers all complaints."""
+    ledger = Ledger(stack)
+    wrong = [f"stuck for its client: {job}" for customer in customers for job in customer.stuck]
+    try:
+        until(lambda: not ledger.live(), CALM_SECONDS, "every job has ended", pause=0.5)
+    except AssertionError as error:
+        wrong.append(str(error))
+    for customer in customers:
+        wrong += customer.audit(books)
+    if ledger.unaccounted():
+        wrong.append(f"unaccounted: {ledger.unaccounted()}")
+    return wrong + complaints(history, books)
+
+
+def healed(stack: Stack, before: list[vitals.Vitals]) -> list[str]:
+    """Which parts hold more than before the storm, and go on holding it."""
+    try:
+        until(lambda: not vitals.grown(before, vitals.look(stack), SPARE), HEAL_SECONDS, "nothing has leaked", pause=1)
+    except AssertionError:
+        return [f"leaked: {line}" for line in vitals.grown(before, vitals.look(stack), SPARE)]
+    return []
+
+
+def orphans(ledger: Ledger, jobs: list[str]) -> list[str]:
+    """Jobs with pictures that no verdict names, once the sweep has been round."""
+    left = set(jobs)
+    end = time.monotonic() + len(jobs) / 10 + 120
+    while left and time.monotonic() < end:
+        left = {job for job in left if len(ledger.prefixes(job)) > 1}
+        time.sleep(1)
+    return [f"orphaned pictures of {job}: {ledger.objects(job)}" for job in left]
 
 
 def latencies(history: History) -> tuple[float, float]:
@@ -133,7 +177,7 @@ def latencies(history: History) -> tuple[float, float]:
     for line in history.told:
         if line.act == "submit" and line.status in (200, 202):
             first.setdefault(line.job, line.at)
-        elif line.state in ("succeeded", "failed", "canceled") and line.job in first:
+        elif line.state in FINAL and line.job in first:
             took.setdefault(line.job, line.at - first[line.job])
     ordered = sorted(took.values()) or [0.0]
     return ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
@@ -144,23 +188,25 @@ def main(arguments: list[str]) -> int:
         prog="faults.storm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--seconds", type=float, default=180)
-    parser.add_argument("--every", type=float, default=5, help="seconds between two kills")
-    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--faults", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=0, help="of faults; 0: one and a half faults a second")
     parser.add_argument("--offset", type=int, default=4500, help="of the stack's ports")
     parser.add_argument("--keep", type=Path, help="folder for the stack's data and logs and for the history")
+    parser.add_argument("--record", action="store_true", help="enter the result into the table of docs/reliability.md")
     options = parser.parse_args(arguments)
+    storm = Storm(options.seed, options.jobs, options.faults, options.minutes * 60 or options.faults / 1.5)
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="darkroom-storm-") as folder:
         stack = Stack(options.keep or Path(folder), options.offset)
         try:
             stack.up()
-            report, history = storm(stack, options.seed, options.seconds, options.clients, options.every)
+            report = brew(stack, storm, (options.keep or Path(folder)) / "history.jsonl", sweep=True)
         finally:
             stack.down()
-        if options.keep:
-            history.write(options.keep / "history.jsonl")
     print(report)
+    if options.record:
+        record("storms", report.line())
     return 1 if report.wrong else 0
 
 

@@ -12,7 +12,7 @@ import redis
 from minio import Minio
 from minio.error import S3Error
 
-from system.stack import ID_KEY, PASSWORD, Stack
+from system.stack import ID_KEY, PASSWORD, ROOT, Stack
 
 BUCKET = "darkroom"
 RETENTION = 604_800  # s
@@ -73,6 +73,10 @@ class Books:
         found = self._s3.list_objects(BUCKET, prefix=f"results/{job}/", recursive=True)
         return sorted(str(item.object_name) for item in found)
 
+    def prefixes(self, job: str) -> set[str]:
+        """Of the attempts that left pictures."""
+        return {name.rsplit("/", 1)[0] for name in self.objects(job) if not name.endswith("verdict.json")}
+
     def put_object(self, name: str, body: bytes) -> None:
         self._s3.put_object(BUCKET, name, io.BytesIO(body), len(body))
 
@@ -96,6 +100,16 @@ class Books:
         body = created_at.to_bytes(6, "big") + seconds.to_bytes(2, "big") + secrets.token_bytes(10)
         proof = hmac.new(bytes.fromhex(ID_KEY), body + b"\0" + owner.encode(), hashlib.sha256).digest()[:8]
         return "".join(b32hexencode(part).decode().rstrip("=").lower() for part in (body, proof))
+
+    def restore(self, message: dict[str, Any]) -> None:
+        """A queued record without a message, as if the broker had lost it a minute ago."""
+        script = "\n".join((ROOT / "contract" / "lua" / f"{name}.lua").read_text() for name in ("prelude", "restore"))
+        fields = {key: json.dumps(message[key]) for key in ("spec", "input", "warnings", "metadata")}
+        fields |= {"task": message["task"], "version": "1", "seed_drawn": "0", "max_attempts": "3"}
+        times = (message["created_at"], message["deadline"])
+        job, own = message["id"], (message["owner"], message["model"], json.dumps(fields))
+        self.redis.eval(script, 0, job, *own, *times, 0, 0)
+        self.redis.hset(f"job:{job}", "published_at", self.now() - 60_000)
 
     def message(
         self, owner: str, created_at: int, seconds: int = 600, model: str = "simulated", **metadata: str

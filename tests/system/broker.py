@@ -33,9 +33,11 @@ class Broker:
                 exchange, model, body, pika.BasicProperties(delivery_mode=2, **properties), mandatory=True
             )
 
-    def publish_job(self, message: dict[str, Any], copies: int = 1, exchange: str = JOBS) -> None:
-        """A job as a gateway would publish it; on another exchange as if it had come there."""
-        headers = {
+    def publish_job(
+        self, message: dict[str, Any], copies: int = 1, exchange: str = JOBS, headers: dict[str, Any] | None = None
+    ) -> None:
+        """A job as a gateway would publish it; on another exchange as if it had come there. `headers` are further ones."""
+        headers = (headers or {}) | {
             "version": message["version"],
             "deadline": message["deadline"],
             "published_at": message["created_at"],
@@ -59,6 +61,11 @@ class Broker:
     def delete(self, queue: str) -> None:
         with self.channel() as channel:
             channel.queue_delete(queue)
+
+    def unbind(self, queue: str) -> None:
+        """A work queue gets no more messages from its exchange."""
+        with self.channel() as channel:
+            channel.queue_unbind(queue, JOBS, queue.removeprefix(f"{JOBS}."))
 
     def delete_exchange(self, exchange: str) -> None:
         with self.channel() as channel:

@@ -24,10 +24,10 @@ class NotDone(AssertionError):
 class Client:
     """One owner: a cookie of its own, or an API key. A dead gateway is skipped: any of them answers."""
 
-    def __init__(self, gateways: list[str], key: str | None = None) -> None:
+    def __init__(self, gateways: list[str], key: str | None = None, timeout: float = 70) -> None:
         self._gateways = gateways
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.http = httpx.Client(timeout=70, headers=headers)
+        self.http = httpx.Client(timeout=timeout, headers=headers)
 
     def request(self, method: str, path: str, gateway: int = 0, **more: Any) -> httpx.Response:
         """One request to one gateway. Raises httpx.TransportError when the connection breaks."""

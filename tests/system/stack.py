@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +76,9 @@ class Stack:
             "GATEWAY_QUEUE_LIMIT": str(QUEUE_LIMIT),
             "GATEWAY_ID_KEYS": ID_KEY,
             "GATEWAY_API_KEYS_FILE": str(folder / "api-keys"),
+            "GOFLAGS": "-tags=failpoints",
+            "GATEWAY_FAIL_AT": str(folder / "fail-at-gateway"),
+            "WORKER_FAIL_AT": str(folder / "fail-at-worker"),
             **settings,
         }
         self._near = near
@@ -149,10 +153,17 @@ class Stack:
     def restart(self, *names: str) -> None:
         self._run("restart", *names)
 
-    def until_ready(self, limit: float = READY_SECONDS) -> None:
-        """Every gateway and worker says that it can work."""
-        for url in self._health():
-            until(lambda url=url: self._http.get(f"{url}/readyz").is_success, limit, f"{url} is ready")  # type: ignore[misc]
+    def roll(self, half: str) -> None:
+        """One after the other, each ready before the next: as an operator would put a new version in place."""
+        for name in [name for name in self.health() if name.startswith(half)]:
+            self.restart(name)
+            self.until_ready(names=(name,))
+
+    def until_ready(self, limit: float = READY_SECONDS, names: Collection[str] = ()) -> None:
+        """Every gateway and worker, or these, say that they can work."""
+        for name, url in self.health().items():
+            if not names or name in names:
+                until(lambda url=url: self._http.get(f"{url}/readyz").is_success, limit, f"{name} is ready")  # type: ignore[misc]
 
     def log(self, name: str) -> str:
         return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
@@ -165,9 +176,10 @@ class Stack:
     def worker_url(self, index: int = 0) -> str:
         return f"http://127.0.0.1:{8090 + int(self.environment['PORT_OFFSET']) + index}"
 
-    def _health(self) -> list[str]:
-        admins = [self.admin(index) for index in range(len(self.gateways))]
-        return admins + [self.worker_url(index) for index in range(len(self.workers))]
+    def health(self) -> dict[str, str]:
+        """Where each gateway and worker tells of itself, by its part's name."""
+        admins = {f"gateway-{index}": self.admin(index) for index in range(len(self.gateways))}
+        return admins | {f"worker-{index}": self.worker_url(index) for index in range(len(self.workers))}
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run([*RUNNER, *arguments], env=self.environment, capture_output=True, text=True, check=False)

@@ -1,5 +1,6 @@
 """toxiproxy in front of RabbitMQ, Redis and S3: what the gateways and workers see of them can be cut and slowed."""
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ class Toxiproxy:
         )
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
         until(lambda: self._http.get("/version").is_success, 10, "toxiproxy answers")
-        self._proxies = proxies
+        self._count = itertools.count()
         for name, (near, far) in proxies.items():
             body = {"name": name, "listen": f"127.0.0.1:{near}", "upstream": f"127.0.0.1:{far}", "enabled": True}
             self._http.post("/proxies", json=body).raise_for_status()
@@ -56,6 +57,26 @@ class Toxiproxy:
             yield
         finally:
             self.mend()
+
+    @contextmanager
+    def away_alone(self, name: str) -> Iterator[None]:
+        """As `away`, and leaves every other trouble where it is."""
+        self.cut(name)
+        try:
+            yield
+        finally:
+            self._http.post(f"/proxies/{name}", json={"enabled": True}).raise_for_status()
+
+    @contextmanager
+    def toxic(self, name: str, kind: str, stream: str = "downstream", **attributes: int) -> Iterator[None]:
+        """One trouble of toxiproxy's own kinds, and only that; several may be there at once."""
+        own = f"{kind}-{next(self._count)}"
+        toxic = {"name": own, "type": kind, "stream": stream, "attributes": attributes}
+        self._http.post(f"/proxies/{name}/toxics", json=toxic).raise_for_status()
+        try:
+            yield
+        finally:
+            self._http.delete(f"/proxies/{name}/toxics/{own}")
 
     def slow(self, name: str, latency_ms: int) -> None:
         """Adds latency to what the service answers."""

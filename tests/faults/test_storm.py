@@ -1,0 +1,23 @@
+"""Two thousand jobs under a hundred seeded faults in every run; the long one is `make faults`."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from faults.storm import Storm, brew
+from system.stack import Stack
+
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+
+
+@pytest.mark.timeout(900)
+def test_two_thousand_jobs_under_a_hundred_faults_lose_nothing_and_change_no_answer(
+    stack: Stack, tmp_path: Path
+) -> None:
+    report = brew(stack, Storm(SEED, jobs=2000, faults=110, seconds=75), tmp_path / "history.jsonl")
+    print(report)
+    assert not report.wrong, f"{report}\nhistory: {tmp_path}/history.jsonl; again: SEED={SEED}"
+    assert report.jobs.total() >= 2000
+    assert report.faults.total() >= 100
