@@ -138,6 +138,10 @@ faults: tests-ready ## the long proof: every failpoint in every way, then a stor
 	@cd tests && FAULTS=all $(BIN)/pytest faults/test_failpoints.py
 	@cd tests && $(BIN)/python -m faults.storm --jobs $(or $(JOBS),20000) --faults $(or $(STRIKES),1000) --minutes $(or $(MINUTES),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: recovery
+recovery: tests-ready ## how long it takes to be well again after each fault; ARGS="--times 5 --record"
+	@cd tests && $(BIN)/python -m faults.recovery $(ARGS)
+
 .PHONY: fuzz fuzz-go fuzz-worker fuzz-api
 FUZZ ?= 1000000
 CASES ?= 500

@@ -46,14 +46,9 @@ def _recovery(line: Line) -> list[Any]:
     return [line["what"], f"{line['median']:.1f}", f"{line['worst']:.1f}", line["times"], line["promised"]]
 
 
-def _soak(line: Line) -> list[Any]:
-    return [line["part"], line["minutes"], line["jobs"], f"{line['rss']:+.1f} %", _told(line["counts"])]
-
-
 TABLES: dict[str, tuple[list[str], Callable[[Line], list[Any]]]] = {
     "storms": (["seed", "seconds", "faults", "jobs", "outcomes", "p50 / p99, s", "complaints"], _storm),
     "recoveries": (["fault", "median, s", "worst, s", "times", "promised"], _recovery),
-    "soaks": (["part", "minutes", "jobs", "memory", "at the start -> at the end"], _soak),
 }
 
 if __name__ == "__main__":
