@@ -1,6 +1,6 @@
 """Every failpoint, struck in every way: the job that was in that step ends once, as it should.
 
-The points are asked of the programs themselves. FAULTS=all strikes each in each way; else one way each, drawn by SEED.
+The points are asked of the programs themselves. FAULTS=all strikes each in each way; else a few, drawn by SEED: the storm strikes many more.
 """
 
 import os
@@ -53,14 +53,15 @@ def test_a_job_in_a_step_that_is_struck_ends_once(
 
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
-SAMPLE, BATCH = 14, 12  # no more in a batch, or one job might meet a third kill: it would rightly fail
+SAMPLE, BATCH = 8, 12  # no more in a batch, or one job might meet a third kill: it would rightly fail
 
 
 def batches(failpoints: Failpoints) -> list[list[tuple[str, str, str]]]:
     """(half, point, kind), all of them or some, in groups of one kind that are over before the next begins."""
     shots = [(half, point, kind) for kind in KINDS for half in HALVES for point in failpoints.of(half)]
     if os.environ.get("FAULTS") != "all":
-        shots = sorted(random.Random(SEED).sample(shots, SAMPLE), key=shots.index)
+        quick = [shot for shot in shots if (shot[0], shot[2]) != ("worker", "kill")]  # without waits for a dead lease
+        shots = sorted(random.Random(SEED).sample(quick, SAMPLE), key=shots.index)
     groups = [[shot for shot in shots if shot[2] == kind] for kind in KINDS]
     return [group[start : start + BATCH] for group in groups for start in range(0, len(group), BATCH)]
 
