@@ -167,9 +167,12 @@ audit: ## known vulnerabilities in what we depend on: govulncheck, pip-audit; as
 
 ##### Watching
 
-.PHONY: observe
+.PHONY: observe metrics
 observe: tests-ready ## Prometheus beside a stack under load: every rule and dashboard expression is evaluated, those without data are named
 	@cd tests && $(BIN)/python -m observe.run
+
+metrics: tests-ready ## docs/metrics.md, made anew from what both halves expose
+	@cd tests && $(BIN)/python -m observe.table
 
 ##### Showing
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import OFFSET
-from observe import load, prometheus
+from observe import load, prometheus, table
 from observe.collector import Collector
 from observe.run import without_data
 from system.client import Client, lasting
@@ -75,3 +75,8 @@ def test_every_rule_and_every_dashboard_has_data_after_a_real_run_and_no_alert_f
     source.until_all_is_scraped()
     until(lambda: not without_data(source), 40, "data for all")
     assert source.firing() == set()
+
+
+def test_the_table_of_metrics_says_what_both_halves_expose(watched: Stack) -> None:
+    load.run(watched, jobs=1)
+    assert table.of(watched) == table.DOCUMENT.read_text(), "make metrics"
