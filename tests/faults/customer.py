@@ -80,6 +80,8 @@ class Customer:
             books.final[job["id"]] = str(job["status"])
             if job["attempt"] > job["max_attempts"]:
                 wrong.append(f"{job['id']} took {job['attempt']} attempts")
+            if (job["error"] or {}).get("code") == "state_lost":
+                wrong.append(f"lost: {job['id']} failed because nobody knew it any more")
             for output in job["outputs"]:
                 answer = self._client.request("GET", output["url"])
                 if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != output["sha256"]:
@@ -107,6 +109,7 @@ class Customer:
             "model": self._random.choice(MODELS),
             "steps": self._random.choice((2, 4, 4)),
             "n": self._random.choice((1, 1, 1, 2)),
+            "deadline_seconds": PATIENCE_SECONDS - 30,
             "metadata": {"key": key, "step_ms": "300" if slow else "5"},
         }
         return Order(key, body)

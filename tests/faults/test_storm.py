@@ -16,6 +16,7 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
 def test_two_thousand_jobs_under_a_hundred_faults_lose_nothing_and_change_no_answer(
     stack: Stack, tmp_path: Path
 ) -> None:
+    print(f"SEED={SEED}", flush=True)
     report = brew(stack, Storm(SEED, jobs=2000, faults=110, seconds=75), tmp_path / "history.jsonl")
     print(report)
     assert not report.wrong, f"{report}\nhistory: {tmp_path}/history.jsonl; again: SEED={SEED}"

@@ -73,8 +73,11 @@ CLIMATE = {
     "delete exchange": Climate(1, "rabbitmq"),
     "roll": Climate(4, "halves"),
 }
-# With S3 away an end may stand in Redis alone: a flush then is a second loss at once, which nobody promises to survive.
+# Losing two parts at once is survived by no promise. With S3 away an end may stand in Redis alone, and what a queue lost
+# is in Redis alone until the janitor has published it again: no flush of Redis then, nor a loss of messages before it has restored them.
 QUIET_SECONDS = 6
+REPUBLISH_SECONDS = 60
+LOSES_MESSAGES = {"delete queue", "purge queue"}
 
 
 def forecast(seed: int, seconds: float, count: int, stack: Stack, failpoints: Failpoints) -> list[Fault]:
@@ -113,10 +116,12 @@ def _targets(stack: Stack, failpoints: Failpoints) -> dict[str, list[str]]:
 
 
 def _calmed(fault: Fault, flushes: list[float], worker: str) -> Fault:
-    """Another fault in its place, where it would take S3 away around a flush of Redis."""
-    near = any(fault.at - QUIET_SECONDS < flush < fault.at + fault.seconds + QUIET_SECONDS for flush in flushes)
+    """Another fault in its place, where it would be a second loss beside a flush of Redis."""
+    quiet = REPUBLISH_SECONDS if fault.kind in LOSES_MESSAGES else QUIET_SECONDS
+    near = any(fault.at - quiet < flush < fault.at + fault.seconds + quiet for flush in flushes)
     at_s3 = fault.target == "s3" or (fault.kind == "failpoint" and "verdict" in fault.target)
-    return Fault(fault.at, "kill engine", worker) if near and at_s3 else fault
+    second = at_s3 or fault.kind in LOSES_MESSAGES
+    return Fault(fault.at, "kill engine", worker) if near and second else fault
 
 
 class Weather:
