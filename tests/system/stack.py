@@ -1,5 +1,6 @@
 """A whole Darkroom of its own for the tests: private data folder and ports, proxies before its services, parts that can be killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -124,9 +125,11 @@ class Stack:
         """The process under gunicorn's master."""
         return [part for part in self.parts(worker) if "gunicorn" in part.command][-1]
 
-    def engine(self, worker: str) -> Part:
-        """The child that draws."""
-        return next(part for part in self.parts(worker) if "darkroom_worker.tasks" in part.command)
+    def engine(self, worker: str, model: str = "simulated") -> Part:
+        """The child that holds the model; there are others for other models, and a spare."""
+        loads = [json.loads(line) for line in self.log(worker).splitlines() if '"a model is loaded"' in line]
+        pid = [load["pid"] for load in loads if load["model"] == model][-1]
+        return next(part for part in self.parts(worker) if part.pid == pid)
 
     def kill(self, name: str) -> None:
         """SIGKILL to a part and all its descendants at once, as if its host were lost; the runner starts it again."""
