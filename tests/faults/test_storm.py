@@ -1,7 +1,6 @@
-"""Two thousand jobs under a hundred seeded faults in every run; the long one is `make faults`."""
+"""Two thousand jobs under a hundred seeded faults in every run, always the same ones; SEED draws others, the long one is `make faults`."""
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from faults.storm import Storm, brew
 from system.stack import Stack
 
-SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ.get("SEED") or 1)
 
 
 @pytest.mark.timeout(900)
