@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from itertools import groupby
 from pathlib import Path
 
 from contract import schemas
@@ -65,7 +66,7 @@ def test_jobs_are_listed_newest_first_and_by_what_they_are(darkroom: Command, cl
 
 
 def test_a_job_tells_its_whole_story(darkroom: Command, client: Client, books: Books, broker: Broker) -> None:
-    message = books.message(books.owner(client.accepted()), books.now(), fault="segv@2", fault_times="1", step_ms="300")
+    message = books.message(books.owner(client.accepted()), books.now(), fault="segv@2", fault_times="1", step_ms="900")
     broker.publish_job(message)
     job = message["id"]
     client.running(job)
@@ -78,9 +79,9 @@ def test_a_job_tells_its_whole_story(darkroom: Command, client: Client, books: B
     broker.publish_job(message)  # comes when it is over
     until(lambda: what_happened(darkroom, job)[-1] == "delivered: it has ended: dropped", 10, "that copy was delivered")
 
-    assert [
-        what for what in what_happened(darkroom, job) if what not in ("loading_model", "decoding", "uploading")
-    ] == [
+    told = [what for what in what_happened(darkroom, job) if what not in ("loading_model", "decoding", "uploading")]
+    # The copy that was told to come again comes too: before or after the last one.
+    assert [what for what, _ in groupby(told)] == [
         "submitted",
         "delivered: Redis has no record of it",
         "in line",
