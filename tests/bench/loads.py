@@ -22,7 +22,12 @@ def per_hundred_jobs(fit: bool) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         json.dump({"models": models}, file)
         file.flush()
-        settings = {"WORKER_ENGINE": "simulated", "MODELS_FILE": file.name, "WORKER_MEMORY": "2GiB" if fit else "1GiB"}
+        settings = {
+            "WORKER_ENGINE": "simulated",
+            "WORKER_MODELS": ",".join(entry["id"] for entry in models),  # the native runner names one
+            "MODELS_FILE": file.name,
+            "WORKER_MEMORY": "2GiB" if fit else "1GiB",
+        }
         with private_stack(**settings) as stack:
             customer = Customer(stack.settings["GATEWAY_ADDR"])
             quick = {"prompt": "a red mug", "steps": 4, "metadata": {"step_ms": "10"}}
