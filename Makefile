@@ -142,6 +142,14 @@ faults: tests-ready ## the long proof: every failpoint in every way, then a stor
 recovery: tests-ready ## how long it takes to be well again after each fault; ARGS="--times 5 --record"
 	@cd tests && $(BIN)/python -m faults.recovery $(ARGS)
 
+.PHONY: rolling
+rolling: tests-ready ## rolling restarts of all gateways and workers under load; ARGS="--times 20 --record"
+	@cd tests && $(BIN)/python -m faults.rolling $(ARGS)
+
+.PHONY: soak
+soak: tests-ready ## steady load with mild faults, and nothing grows; MINUTES=240 SEED= ARGS=--record
+	@cd tests && $(BIN)/python -m faults.soak --minutes $(or $(MINUTES),240) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: fuzz fuzz-go fuzz-worker fuzz-api
 FUZZ ?= 1000000
 CASES ?= 500

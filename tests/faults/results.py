@@ -46,9 +46,20 @@ def _recovery(line: Line) -> list[Any]:
     return [line["what"], f"{line['median']:.1f}", f"{line['worst']:.1f}", line["times"], line["promised"]]
 
 
+def _soak(line: Line) -> list[Any]:
+    changes = [line[name] for name in ("rss", "descriptors", "goroutines", "tasks")]
+    return [line["minutes"], line["faults"], _told(line["outcomes"]), *changes]
+
+
+def _roll(line: Line) -> list[Any]:
+    return [line["times"], line["seconds"], _told(line["outcomes"]), line["attempts"]]
+
+
 TABLES: dict[str, tuple[list[str], Callable[[Line], list[Any]]]] = {
     "storms": (["seed", "seconds", "faults", "jobs", "outcomes", "p50 / p99, s", "complaints"], _storm),
     "recoveries": (["fault", "median, s", "worst, s", "times", "promised"], _recovery),
+    "rolls": (["rolling restarts", "seconds", "outcomes", "attempts spent"], _roll),
+    "soaks": (["minutes", "mild faults", "outcomes", "memory", "descriptors", "goroutines", "asyncio tasks"], _soak),
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 
@@ -80,14 +80,21 @@ REPUBLISH_SECONDS = 60
 LOSES_MESSAGES = {"delete queue", "purge queue"}
 
 
-def forecast(seed: int, seconds: float, count: int, stack: Stack, failpoints: Failpoints) -> list[Fault]:
-    """`count` faults over so many seconds; the same seed and stack give the same list."""
+def forecast(
+    seed: int,
+    seconds: float,
+    count: int,
+    stack: Stack,
+    failpoints: Failpoints,
+    kinds: Collection[str] = tuple(CLIMATE),
+) -> list[Fault]:
+    """`count` faults over so many seconds; the same arguments give the same list."""
     chance = random.Random(seed)
     targets = _targets(stack, failpoints)
-    kinds, weights = list(CLIMATE), [climate.weight for climate in CLIMATE.values()]
+    weights = [CLIMATE[kind].weight for kind in kinds]
     drawn = []
     for at in sorted(chance.uniform(0, seconds) for _ in range(count)):
-        kind = chance.choices(kinds, weights)[0]
+        kind = chance.choices(list(kinds), weights)[0]
         climate = CLIMATE[kind]
         drawn.append(
             Fault(
