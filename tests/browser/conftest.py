@@ -109,9 +109,8 @@ def new_tab(chromium: Browser, studio_url: str, watch: Watch) -> Iterator[NewTab
 
     def open_tab(**options: object) -> Page:
         contexts.append(chromium.new_context(**{"base_url": studio_url, "viewport": DESKTOP, **options}))  # type: ignore[arg-type]
-        page = contexts[-1].new_page()
-        watch.follow(page)
-        return page
+        contexts[-1].on("page", watch.follow)
+        return contexts[-1].new_page()
 
     yield open_tab
     for context in contexts:

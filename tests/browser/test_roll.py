@@ -1,9 +1,16 @@
 """My history: it goes on as I scroll, and every picture can be varied, reused, compared, deleted."""
 
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from browser.conftest import NewTab
-from browser.studio import expect_picture, take
+from browser.studio import ended, expect_picture, submit, take
 
 
 def test_varying_takes_the_same_words_with_another_seed(tab: Page) -> None:
@@ -72,3 +79,24 @@ def test_the_books_agree(tab: Page) -> None:
     }
     assert counts.pop("accepted") == sum(counts.values())
     expect(tab.locator(".workers tbody tr")).not_to_have_count(0)
+
+
+def test_copied_code_makes_the_same_picture(new_tab: NewTab, tmp_path: Path) -> None:
+    tab = new_tab(permissions=["clipboard-read", "clipboard-write"])
+    tab.goto("/")
+    made = ended(tab, submit(tab, prompt='it\'s "a mug" & 茶壶', seed=11))
+    tab.goto(f"/jobs/{made['id']}")
+    copied = {}
+    for language in ("curl", "Python", "CLI"):
+        tab.get_by_label(language).check(force=True)
+        tab.get_by_role("button", name="Copy").click()
+        expect(tab.locator("[data-copy]")).to_have_text("Copied")
+        copied[language] = tab.evaluate("navigator.clipboard.readText()")
+        expect(tab.locator("[data-copy]")).to_have_text("Copy")
+    assert copied["CLI"].startswith("DARKROOM_URL=http://127.0.0.1:")
+    answer = subprocess.run(copied["curl"], shell=True, cwd=tmp_path, capture_output=True, check=True)  # noqa: S602
+    job = json.loads(answer.stdout)
+    assert (job["status"], job["effective"]) == ("succeeded", made["effective"])
+    subprocess.run([sys.executable, "-c", copied["Python"]], cwd=tmp_path, check=True)
+    ours, theirs = tab.request.get(made["outputs"][0]["url"]).body(), (tmp_path / "picture-11.png").read_bytes()
+    assert Image.open(io.BytesIO(theirs)).tobytes() == Image.open(io.BytesIO(ours)).tobytes()

@@ -88,3 +88,38 @@ def test_a_wrong_number_is_told_at_its_field_and_nothing_is_submitted(tab: Page)
 def test_a_words_field_that_was_pulled_larger_breaks_no_policy(tab: Page) -> None:
     tab.locator("#words").evaluate("field => { field.style.height = '200px'; }")  # what a browser does for the handle
     take(tab, "a tall order")
+
+
+def test_all_that_was_chosen_is_asked_for_and_a_locked_seed_stays(tab: Page) -> None:
+    choose_simulated(tab, steps=4)
+    tab.get_by_label("Lifestyle").check(force=True)
+    tab.get_by_label("Portrait").check(force=True)
+    tab.locator("[name=n][value='2']").check(force=True)
+    tab.locator("#keep-out").fill("people")
+    tab.get_by_role("button", name="Draw a seed").click()
+    seed = tab.locator("#seed").input_value()
+    assert 0 <= int(seed) < 2**32
+    tab.get_by_role("button", name="Draw a seed").click()
+    expect(tab.locator("#seed")).not_to_have_value(seed)
+    seed = tab.locator("#seed").input_value()
+    tab.get_by_label("Keep this seed for the next picture").check(force=True)
+    card = take(tab, "a tall vase", steps=4)
+    job = tab.request.get(str(card.get_attribute("id")).replace("job-", "/v1/jobs/")).json()
+    assert job["input"] | {"guidance_scale": None} == {
+        "model": "simulated", "product": "a tall vase", "preset": "lifestyle", "negative_prompt": "people", "width": 512, "height": 768,
+        "steps": 4, "guidance_scale": None, "scheduler": "simulated", "seed": int(seed), "n": 2,
+    }  # fmt: skip
+    expect(tab.locator("#seed")).to_have_value(seed)
+    tab.get_by_label("Keep this seed for the next picture").uncheck(force=True)
+    take(tab, "a small vase", steps=4)
+    expect(tab.locator("#seed")).to_have_value("")
+
+
+def test_the_strip_and_the_lamp_follow_the_work(tab: Page) -> None:
+    strip = tab.locator("#strip")
+    expect(strip).to_contain_text("1 worker")
+    card = take(tab, "a slow cooker", steps=LONG)
+    expect(strip).to_have_attribute("data-lit", "", timeout=15_000)
+    card.get_by_role("button", name="Cancel").click()
+    expect(strip).not_to_have_attribute("data-lit", "", timeout=15_000)
+    expect(strip).to_contain_text("nobody in line")

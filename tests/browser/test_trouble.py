@@ -1,11 +1,13 @@
 """Whatever goes wrong: a card explains, keeps what is there, and recovers by itself."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from browser.access import barriers
 from browser.conftest import QUEUE_LIMIT, NewTab, Watch
 from browser.studio import LONG, PATIENCE, choose_simulated, expect_picture, expect_state, submit, take
+from system.books import Books
 from system.stack import Stack
+from system.wait import until
 
 AWAY = "Darkroom can’t be reached."  # noqa: RUF001
 
@@ -114,13 +116,58 @@ def test_a_picture_that_cannot_be_loaded_is_told_and_one_that_is_gone_too(tab: P
     expect(card.locator(".tell")).to_contain_text("This picture was deleted, or its time was over.")
 
 
-def test_too_many_requests_are_told_as_such(tab: Page, watch: Watch) -> None:
+def test_too_many_requests_are_told_as_such_and_the_servers_pace_is_kept(tab: Page, watch: Watch) -> None:
     watch.expects_outages = True
     card = take(tab, "a kettle", steps=LONG)
-    tab.route("**/jobs/*/card", lambda route: route.fulfill(status=429, headers={"Retry-After": "2"}))
-    expect(card.locator(".trouble")).to_contain_text("One moment. Too many requests in a short time.")
+    asked: list[str] = []
+
+    def too_many(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=429, headers={"Retry-After": "4"})
+
+    tab.clock.install()
+    tab.route("**/jobs/*/card", too_many)
+    tab.clock.run_for(3_000)
+    expect(card.locator(".trouble")).to_contain_text("One moment. Too many requests in a short time. Next try in 4 s.")
+    tab.clock.run_for(3_000)
+    assert len(asked) == 1, "it asked before its time"
     tab.unroute("**/jobs/*/card")
+    tab.clock.resume()
     expect_picture(card)
+
+
+def test_a_submit_that_is_refused_or_hangs_keeps_the_words_and_says_which(tab: Page, watch: Watch) -> None:
+    watch.expects_outages = True
+    tab.clock.install()
+    told, button = tab.locator("[data-away]"), tab.locator("[data-main]")
+    tab.locator("#words").fill("a lasting mug")
+    tab.route("**/jobs", lambda route: route.fulfill(status=429))
+    button.click()
+    expect(told).to_have_text("One moment. Your words are kept. This picture was not taken: take it again in a moment.")
+    tab.unroute("**/jobs")
+    tab.route("**/jobs", lambda route: None)
+    button.click()
+    expect(button).to_be_disabled()
+    expect(button).to_contain_text("Taking…")
+    tab.clock.run_for(16_000)
+    expect(told).to_contain_text("Darkroom can’t be reached. Your words are kept.")  # noqa: RUF001
+    expect(button).to_be_enabled()
+    expect(tab.locator("#words")).to_have_value("a lasting mug")
+
+
+def test_a_picture_past_its_time_says_so_and_leaves_the_roll(tab: Page, studio: Stack, watch: Watch) -> None:
+    card = take(tab, "a fading flower")
+    expect_picture(card)
+    job = str(card.get_attribute("id")).removeprefix("job-")
+    books = Books(studio)
+    books.redis.zadd("gc", {job: 1})
+    books.redis.hset(f"job:{job}", "expires_at", "1")
+    until(lambda: tab.request.get(f"/v1/jobs/{job}").status == 410, 20, "the janitor buries it")
+    card.get_by_role("button", name="Vary").click()
+    expect(card.locator(".tell, .trouble").first).to_contain_text("deleted, or its time was over")
+    watch.expects_outages = True  # Chromium writes the 410 to the console
+    tab.goto(f"/jobs/{job}")
+    expect(tab.locator("h1")).to_have_text("This picture is gone")
 
 
 def test_a_hidden_tab_asks_for_nothing(new_tab: NewTab) -> None:
