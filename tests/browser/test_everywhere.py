@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from browser.access import barriers
 from browser.conftest import DESKTOP, PHONE
@@ -71,6 +71,11 @@ def everywhere() -> Iterator[tuple[str, dict[str, str]]]:
         yield url, httpx.get(f"{url}/names").json()
 
 
+def amiss(said: ConsoleMessage) -> bool:
+    """An error, or a breach of the content policy. The pages that answer 4xx or 5xx on purpose are reported by Chromium itself."""
+    return "Policy" in said.text or (said.type == "error" and "Failed to load resource" not in said.text)
+
+
 @pytest.fixture
 def open_page(chromium: Browser, everywhere: tuple[str, dict[str, str]]) -> Iterator[object]:
     url, names = everywhere
@@ -80,9 +85,7 @@ def open_page(chromium: Browser, everywhere: tuple[str, dict[str, str]]) -> Iter
         contexts.append(chromium.new_context(base_url=url, **options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-        page.on(
-            "console", lambda said: complaints.append(f"{page.url}: {said.text}") if "Policy" in said.text else None
-        )
+        page.on("console", lambda said: complaints.append(f"{page.url}: {said.text}") if amiss(said) else None)
         page.on("request", lambda asked: complaints.append(asked.url) if not asked.url.startswith(url) else None)
         for path in PAGES:
             page.goto(path.format(**names), wait_until="domcontentloaded")

@@ -60,6 +60,11 @@ def test_the_first_visit_is_light(new_tab: NewTab, studio_url: str) -> None:
         if url != f"{studio_url}/":
             headers = tab.request.get(url).headers
             assert headers["cache-control"] == "public, max-age=31536000, immutable", url
+    example = tab.locator(".samples a").first
+    words = example.inner_text()
+    example.click()
+    expect(tab.locator("#words")).to_have_value(words)
+    expect(tab.locator("#roll > .card")).to_have_count(0)  # it fills in, and takes nothing
 
 
 def test_an_unchanged_card_costs_300_bytes_at_most(tab: Page, studio: Stack) -> None:

@@ -53,6 +53,10 @@ def test_two_picked_pictures_are_compared_by_what_differs(tab: Page) -> None:
         card = take(tab, words)
         expect_picture(card)
         card.get_by_label("Pick").check()
+    tab.get_by_role("button", name="Clear").click()
+    expect(tab.locator(".tray")).to_be_hidden()
+    for box in tab.get_by_label("Pick").all():
+        box.check()
     tab.get_by_role("button", name="Compare").click()
     expect(tab.locator(".two img")).to_have_count(2)
     expect(tab.locator(".differ")).to_contain_text("a red mug")
@@ -79,6 +83,8 @@ def test_the_books_agree(tab: Page) -> None:
     }
     assert counts.pop("accepted") == sum(counts.values())
     expect(tab.locator(".workers tbody tr")).not_to_have_count(0)
+    expect(tab.locator("main > .soft").first).to_contain_text("Since ")
+    expect(tab.locator(".word")).to_contain_text("all reachable")
 
 
 def test_copied_code_makes_the_same_picture(new_tab: NewTab, tmp_path: Path) -> None:

@@ -61,7 +61,12 @@ def test_a_running_picture_is_canceled_and_asks_no_more(tab: Page) -> None:
     expect_state(card, "canceled")
     expect(card).not_to_have_attribute("hx-trigger", re.compile("every"))
     expect(card.locator(".tell")).to_contain_text("You stopped this")
-    expect(card.get_by_role("button", name="Take it again")).to_be_visible()
+    card.get_by_role("button", name="Take it again").click()
+    again = tab.locator("#roll > .card").first
+    expect(again.locator(".words")).to_have_text("A yellow chair on black", ignore_case=True)
+    again.get_by_role("button", name="Cancel").click()
+    expect_state(again, "canceled")
+    expect(tab.locator("#roll > .card")).to_have_count(2)
 
 
 def test_a_failure_says_what_happened_and_what_to_do(tab: Page) -> None:
@@ -119,6 +124,7 @@ def test_the_strip_and_the_lamp_follow_the_work(tab: Page) -> None:
     strip = tab.locator("#strip")
     expect(strip).to_contain_text("1 worker")
     card = take(tab, "a slow cooker", steps=LONG)
+    expect(strip).to_contain_text("Simulated is warm", timeout=15_000)
     expect(strip).to_have_attribute("data-lit", "", timeout=15_000)
     card.get_by_role("button", name="Cancel").click()
     expect(strip).not_to_have_attribute("data-lit", "", timeout=15_000)

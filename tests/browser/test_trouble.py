@@ -56,13 +56,16 @@ def test_a_roll_of_a_hundred_and_a_full_line(tab: Page, studio: Stack, watch: Wa
     try:
         jobs = [submit(tab, product=f"mug number {n}", steps=1) for n in range(QUEUE_LIMIT)]
         tab.reload()
+        cards = tab.locator("#roll > .card")
+        expect(cards.first.locator(".tell")).to_contain_text("100th in line")
+        expect(cards.first.locator(".tell")).to_contain_text("99 jobs go before this one.")
+        expect(tab.locator("#strip")).to_contain_text("100 in line")
         choose_simulated(tab)
         tab.locator("#words").fill("one too many")
         tab.locator("[data-main]").click()
         expect(tab.locator("#bench .notice[role=alert]")).to_contain_text("The line is full.")
         expect(tab.locator("#words")).to_have_value("one too many")
         expect(tab.locator("#count")).to_have_text(f"{QUEUE_LIMIT} pictures")
-        cards = tab.locator("#roll > .card")
         assert cards.count() == 24
         for shown in (48, 72, 96):
             tab.locator(".more").scroll_into_view_if_needed()
@@ -75,7 +78,6 @@ def test_a_roll_of_a_hundred_and_a_full_line(tab: Page, studio: Stack, watch: Wa
         expect(cards).to_have_count(QUEUE_LIMIT, timeout=PATIENCE)
         expect(tab.locator(".more")).to_have_count(0)
         expect(cards.last.locator(".words")).to_have_text("mug number 0")
-        expect(cards.first.locator(".tell")).to_contain_text("100th")
         for job in jobs:
             tab.request.post(f"/v1/jobs/{job['id']}/cancel")
     finally:

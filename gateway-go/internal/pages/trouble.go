@@ -85,7 +85,8 @@ func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err err
 	blame(w, err)
 	refused, id := refusal(err), r.PathValue("id")
 	told := notice{Title: "Darkroom can’t be reached.", Text: "What you see is kept, and pictures already in line go on. Next try in " + retryIn(refused.RetryAfter) + "."}
-	if slices.Contains([]string{"again", "vary", "enlarge"}, path.Base(r.URL.Path)) {
+	anew := slices.Contains([]string{"again", "vary", "enlarge"}, path.Base(r.URL.Path)) // asked for another picture: nothing is swapped but partials
+	if anew {
 		told = *newNotice(refused)
 	}
 	name, view := "trouble-fragment", any(struct {
@@ -94,7 +95,10 @@ func (s *Studio) troubleFragment(w http.ResponseWriter, r *http.Request, err err
 	}{id, told})
 	if refused.Code == job.NotFound || refused.Code == job.Gone {
 		name, view = "card", goneCard(id)
-		if r.Pattern == "GET /jobs/{id}/sheet" {
+		switch {
+		case anew:
+			name = "gone-fragment"
+		case r.Pattern == "GET /jobs/{id}/sheet":
 			name, view = "sheet", sheet{Card: goneCard(id), Taken: &line{}}
 		}
 	}
