@@ -200,6 +200,7 @@
     date: { day: "numeric", month: "long" },
     full: { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" },
     until: { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
+    begin: { day: "numeric", month: "long", year: "numeric" },
   };
   const localise = () => {
     for (const time of document.querySelectorAll("time[data-as]")) {

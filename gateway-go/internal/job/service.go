@@ -10,6 +10,21 @@ type ServiceStatus struct {
 	Ledger  Ledger   `json:"ledger"`
 	Workers []Worker `json:"workers"`
 	Models  []Model  `json:"models"` // each with its line
+	Word    Word     `json:"word"`
+}
+
+// Word is what a service can be held to: since when it counts, and how its promises turned out.
+type Word struct {
+	Since *time.Time  `json:"since"` // when the books began; null where they are older than this mark
+	Told  int64       `json:"told"`  // succeeded jobs that were given an estimate at their submission
+	Held  int64       `json:"held"`  // of these, by how many it held: within a second or a fifth of it
+	Lost  *LostWorker `json:"lost"`  // the last one, null where none is missing
+}
+
+// LostWorker fell silent without taking its leave, and did not come back.
+type LostWorker struct {
+	Name   string    `json:"name"`
+	SeenAt time.Time `json:"seen_at"`
 }
 
 // Ledger is the published count: Accepted = Succeeded + Failed + Canceled + Expired + InFlight + Unaccounted.

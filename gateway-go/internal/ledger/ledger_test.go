@@ -201,6 +201,26 @@ func TestTheBooksAreRightWhileJobsBeginAndEnd(t *testing.T) {
 	}
 }
 
+func TestTheBooksSaySinceWhenTheyCount(t *testing.T) {
+	s := start(t)
+	l := s.open(t)
+	before := l.Now().Add(-time.Second)
+	if word, err := l.Word(t.Context()); err != nil || word.Since != nil || word.Lost != nil || word.Told != 0 {
+		t.Fatalf("of an empty Redis: %+v, %v", word, err)
+	}
+	var first time.Time
+	for _, gateway := range []string{"one", "another"} {
+		if epoch, err := l.Epoch(t.Context(), gateway); err != nil || epoch != "one" {
+			t.Fatalf("epoch %q, %v", epoch, err)
+		}
+		word, err := l.Word(t.Context())
+		if err != nil || word.Since == nil || word.Since.Before(before) || gateway == "another" && !word.Since.Equal(first) {
+			t.Fatalf("%s: %+v, %v", gateway, word, err)
+		}
+		first = *word.Since
+	}
+}
+
 func TestHeartbeatsOfEarlierReleasesAreRead(t *testing.T) {
 	files, err := filepath.Glob("../../../contract/examples/released/*/heartbeat/*.json")
 	if err != nil || len(files) == 0 {

@@ -57,6 +57,8 @@ type Ledger interface {
 	MadeToday(ctx context.Context) (map[string]int, error)
 	Workers(context.Context) ([]ledger.Heartbeat, error)
 	Books(context.Context) (job.Ledger, error)
+	Word(context.Context) (job.Word, error)
+	CountEstimate(ctx context.Context, held bool) error
 	Preview(ctx context.Context, id string) ([]byte, error)
 }
 

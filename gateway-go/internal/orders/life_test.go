@@ -311,4 +311,25 @@ func TestModelsShowTheirWorkersLineAndPace(t *testing.T) {
 	if err != nil || len(status.Workers) != 1 || status.Workers[0].Name != "w1" || status.Ledger.Accepted != 2 || status.Ledger.Unaccounted != 0 {
 		t.Errorf("%+v, %v", status, err)
 	}
+	if lost := status.Word.Lost; lost == nil || lost.Name != "dead" || lost.SeenAt.UnixMilli() != now-60_000 {
+		t.Errorf("of the worker that fell silent it says %+v", lost)
+	}
+}
+
+func TestTheServiceCountsWhichOfItsEstimatesHeld(t *testing.T) {
+	b, _ := whole(t)
+	beat(t, b, "w1", `"warm":[]`)
+	for pace, want := range map[int]job.Word{600: {Told: 1, Held: 1}, 60_000: {Told: 1}} { // ms that a job is said to take; it ends at once
+		b.Redis.Del(t.Context(), "estimates")
+		b.Redis.HSet(t.Context(), "pace:"+b.Model, "ms", pace, "n", 9)
+		d := b.Desk(b.Ledger, b.Broker, b.Store) // one that has not looked yet
+		id := submit(t, d).ID
+		b.Succeed(t, d, id, "picture")
+		read(t, d, id)
+		read(t, d, id) // told once, counted once
+		status, err := d.Status(t.Context())
+		if err != nil || status.Word.Told != want.Told || status.Word.Held != want.Held {
+			t.Errorf("told %d ms: %+v, %v", pace, status.Word, err)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"time"
 
 	"darkroom/gateway/internal/job"
 )
@@ -27,7 +28,16 @@ func (d *Desk) show(ctx context.Context, id string, r *job.Record, places map[st
 	if !j.Status.Terminal() {
 		d.estimate(ctx, &j, *r, places)
 	} else if late, known := d.told.kept(j); known {
-		d.metrics.miss(late)
+		d.compare(ctx, j, late)
 	}
 	return j, nil
+}
+
+// compare notes how a succeeded job's estimate turned out. It held when it was off by no more than a second, or a fifth of it.
+func (d *Desk) compare(ctx context.Context, j job.Job, late time.Duration) {
+	d.metrics.miss(late)
+	estimate := j.CompletedAt.Sub(j.CreatedAt) - late
+	if err := d.ledger.CountEstimate(ctx, late.Abs() <= max(time.Second, estimate/5)); err != nil {
+		d.log.WarnContext(ctx, "estimate not counted", "job_id", j.ID, "error", err) // a figure for people, not worth an error to them
+	}
 }

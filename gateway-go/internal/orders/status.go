@@ -8,7 +8,7 @@ import (
 	"darkroom/gateway/internal/job"
 )
 
-// Status answers the books, the workers and the lines.
+// Status answers the books, the workers, the lines and the service's word.
 func (d *Desk) Status(ctx context.Context) (job.ServiceStatus, error) {
 	s, err := d.fleet.look(ctx)
 	if err != nil {
@@ -22,11 +22,15 @@ func (d *Desk) Status(ctx context.Context) (job.ServiceStatus, error) {
 	if err != nil {
 		return job.ServiceStatus{}, ledgerAway(err)
 	}
+	word, err := d.ledger.Word(ctx)
+	if err != nil {
+		return job.ServiceStatus{}, ledgerAway(err)
+	}
 	workers := slices.Clone(s.workers) // the picture of the fleet is shared
 	for i := range workers {
 		workers[i].MadeToday = made[workers[i].Name]
 	}
-	return job.ServiceStatus{Ledger: books, Workers: workers, Models: d.models(s)}, nil
+	return job.ServiceStatus{Ledger: books, Workers: workers, Models: d.models(s), Word: word}, nil
 }
 
 // Now is Redis time, in which every time of a job and a worker is told.

@@ -106,6 +106,7 @@ func (d *shownDesk) Status(ctx context.Context) (job.ServiceStatus, error) {
 		Ledger:  job.Ledger{Accepted: 12481, Succeeded: 12101, Failed: 87, Canceled: 241, Expired: 38, InFlight: 14},
 		Models:  sampleModels,
 		Workers: workers,
+		Word:    job.Word{Since: ref(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)), Told: 12_061, Held: 11_240, Lost: &job.LostWorker{Name: "worker 4", SeenAt: time.Date(2026, 11, 20, 14, 2, 0, 0, time.UTC)}},
 	}, err
 }
 

@@ -183,6 +183,15 @@ func TestTheBooksShowBothSidesAndTheZero(t *testing.T) {
 			t.Errorf("%s: %q, want %q", id, got, want)
 		}
 	}
+	if got := squeeze(page.Find("main > .soft").First().Text()); !strings.HasPrefix(got, "Since 1 November 2026. Counted at ") {
+		t.Errorf("it begins with %q", got)
+	}
+	word := squeeze(page.Find(".word").Text())
+	for _, want := range []string{"Estimates that held93.1 % of 12,061", "Last worker lostworker 4, silent since 20 November, 14:02", "Queue, ledger, storeall reachable"} {
+		if !strings.Contains(word, want) {
+			t.Errorf("our word is %q, without %q", word, want)
+		}
+	}
 	if page.Find(".workers tbody tr").Length() != 3 || page.Find(".workers .lamp.lit").Length() != 2 {
 		t.Error("three workers, two of them at work, are not shown")
 	}

@@ -13,6 +13,7 @@ import (
 
 // books is the page /status: the two sides of the ledger, the workers, the lines.
 type books struct {
+	Since       *line // nil where it is not known
 	Counted     *line
 	Away        *notice
 	Accepted    string
@@ -21,7 +22,12 @@ type books struct {
 	Amiss       bool
 	Workers     []workerRow
 	Lines       []lineRow
-	Word        []setting
+	Word        []promise
+}
+
+type promise struct {
+	Name string
+	Text *line
 }
 
 type end struct{ Sign, ID, Name, Count string }
@@ -76,30 +82,48 @@ func (s *Studio) newBooks(ctx context.Context) books {
 		}
 		b.Lines = append(b.Lines, row)
 	}
-	b.Word = s.word(ledger)
+	if since := status.Word.Since; since != nil {
+		b.Since = sayAt("Since %t.", "begin", *since)
+	}
+	b.Word = s.word(ledger, status.Word)
 	return b
 }
 
 // word is what is promised, and how far it holds right now.
-func (s *Studio) word(ledger job.Ledger) []setting {
+func (s *Studio) word(ledger job.Ledger, word job.Word) []promise {
 	limits := s.Desk.Limits()
-	word := []setting{
-		{Name: "An answer at the latest", Text: about(float64(limits.DefaultDeadlineSeconds)) + " after asking, or as you allow"},
-		{Name: "Pictures are kept", Text: days(limits.Retention)},
+	kept := []promise{
+		{"An answer at the latest", say(about(float64(limits.DefaultDeadlineSeconds)) + " after asking, or as you allow")},
+		{"Pictures are kept", say(days(limits.Retention))},
 	}
 	if ended := ledger.Succeeded + ledger.Failed; ended > 0 {
-		share := math.Floor(float64(ledger.Succeeded)/float64(ended)*1000) / 10
-		word = append(word, setting{Name: "Made, of all that nobody canceled", Text: decimal(share) + nbsp + "%"})
+		kept = append(kept, promise{"Made, of all that nobody canceled", say(share(ledger.Succeeded, ended))})
 	}
-	reachable := setting{Name: "Queue, ledger, store", Text: "all reachable"}
-	if missing := s.Missing(); len(missing) > 0 {
-		names := map[string]string{"rabbitmq": "queue", "redis": "ledger", "s3": "store"}
-		for i, name := range missing {
-			missing[i] = names[name]
-		}
-		reachable.Text = strings.Join(missing, " and ") + " out of reach"
+	if word.Told > 0 {
+		kept = append(kept, promise{"Estimates that held", say(share(word.Held, word.Told) + " of " + thousands(word.Told))})
 	}
-	return append(word, reachable)
+	lost := say("none")
+	if word.Lost != nil {
+		lost = sayAt(word.Lost.Name+", silent since %t", "until", word.Lost.SeenAt)
+	}
+	return append(kept, promise{"Last worker lost", lost}, promise{"Queue, ledger, store", say(s.reachable())})
+}
+
+// share is part of whole in percent, never rounded up: 100 % is all.
+func share(part, whole int64) string {
+	return decimal(math.Floor(float64(part)/float64(whole)*1000)/10) + nbsp + "%"
+}
+
+func (s *Studio) reachable() string {
+	missing := s.Missing()
+	if len(missing) == 0 {
+		return "all reachable"
+	}
+	names := map[string]string{"rabbitmq": "queue", "redis": "ledger", "s3": "store"}
+	for i, name := range missing {
+		missing[i] = names[name]
+	}
+	return strings.Join(missing, " and ") + " out of reach"
 }
 
 func tenths(s float64) string { return seconds(int64(math.Round(s * 1000))) }

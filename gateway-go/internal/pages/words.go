@@ -32,6 +32,7 @@ var shapes = map[string]string{
 	"date":   "2 January",
 	"full":   "2 Jan 2006, 15:04:05",
 	"until":  "2 January, 15:04",
+	"begin":  "2 January 2006",
 }
 
 func say(text string) *line { return &line{Before: text} }
