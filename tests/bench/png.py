@@ -11,6 +11,7 @@ from darkroom_worker.tasks.picture import encode
 from PIL import Image, ImageOps
 
 from bench.subject import ROOT
+from browser.samples import GUTTER
 
 SIDE = 128  # pixels of a picture of Pocket Studio
 
@@ -46,7 +47,9 @@ def sheet() -> Image.Image:
     golden = Image.open(ROOT / "models/pocket-studio/golden.png").convert("RGB")
     samples = Image.open(ROOT / "web/static/samples.webp").convert("RGB")
     tiles = [turned.rotate(angle) for turned in (golden, ImageOps.mirror(golden)) for angle in (0, 90, 180, 270)]
-    tiles += [samples.crop((SIDE * place, 0, SIDE * (place + 1), SIDE)) for place in range(8)]
+    gutter = round(SIDE * GUTTER)
+    lefts = [gutter + (SIDE + 2 * gutter) * place for place in range(8)]
+    tiles += [samples.crop((left, 0, left + SIDE, SIDE)) for left in lefts]
     whole = Image.new("RGB", (4 * SIDE, 4 * SIDE))
     for place, tile in enumerate(tiles):
         whole.paste(tile, (place % 4 * SIDE, place // 4 * SIDE))

@@ -21,6 +21,7 @@ LOOKS = (
 )
 EXAMPLES = 6
 SIDE = 256  # pixels: more than the page shows on any screen weighs too much
+GUTTER = 1 / 16  # of the side, left and right of each: lossy colours run a few pixels into their neighbours
 SEED = 7
 
 
@@ -42,9 +43,12 @@ def main(url: str = "http://127.0.0.1:8080") -> None:
         pictures = [draw(http, product=product, preset=look) for look, product in LOOKS]
         pictures += [draw(http, prompt=prompt) for prompt in words]
     side = min(SIDE, pictures[0].width)
-    strip = Image.new("RGB", (side * (len(LOOKS) + EXAMPLES), side))
+    gutter = round(side * GUTTER)
+    cell = side + 2 * gutter
+    strip = Image.new("RGB", (cell * (len(LOOKS) + EXAMPLES), side))
     for index, picture in enumerate(pictures):
-        strip.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (index * side, 0))
+        strip.paste(picture.resize((cell, side)), (index * cell, 0))
+        strip.paste(picture.resize((side, side), Image.Resampling.LANCZOS), (index * cell + gutter, 0))
     strip.save(STATIC / "samples.webp", quality=80, method=6)
     (STATIC / "samples.json").write_text(json.dumps(words, indent=2) + "\n")
     print(f"{len(pictures)} pictures, {(STATIC / 'samples.webp').stat().st_size} bytes")

@@ -20,7 +20,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
 from browser.conftest import CHROMIUM_OPTIONS
-from browser.samples import LOOKS, STATIC
+from browser.samples import GUTTER, LOOKS, STATIC
 from system.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,8 +107,9 @@ class Darkroom:
     def __init__(self, url: str) -> None:
         self._url = url
         strip, words = Image.open(STATIC / "samples.webp"), json.loads((STATIC / "samples.json").read_text())
-        side = strip.height
-        pictures = [strip.crop((left, 0, left + side, side)) for left in range(0, strip.width, side)]
+        side, gutter = strip.height, round(strip.height * GUTTER)
+        lefts = range(gutter, strip.width, side + 2 * gutter)
+        pictures = [strip.crop((left, 0, left + side, side)) for left in lefts]
         self._samples = list(zip([words for _, words in LOOKS] + words, pictures, strict=True))
         self._words: dict[str, set[str]] = {}
 

@@ -55,7 +55,7 @@ def test_two_picked_pictures_are_compared_by_what_differs(tab: Page) -> None:
         card.get_by_label("Pick").check()
     tab.get_by_role("button", name="Clear").click()
     expect(tab.locator(".tray")).to_be_hidden()
-    for box in tab.get_by_label("Pick").all():
+    for box in tab.locator(".pick input").all():
         box.check()
     tab.get_by_role("button", name="Compare").click()
     expect(tab.locator(".two img")).to_have_count(2)

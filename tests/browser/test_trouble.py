@@ -52,35 +52,36 @@ def test_a_ledger_that_is_away_is_told_everywhere_and_waited_for(tab: Page, watc
 
 
 def test_a_roll_of_a_hundred_and_a_full_line(tab: Page, studio: Stack, watch: Watch) -> None:
-    frozen = studio.freeze("worker-0")
+    frozen, jobs = studio.freeze("worker-0"), []
     try:
-        jobs = [submit(tab, product=f"mug number {n}", steps=1) for n in range(QUEUE_LIMIT)]
+        for n in range(QUEUE_LIMIT):
+            jobs.append(submit(tab, product=f"mug number {n}", steps=1))
         tab.reload()
         cards = tab.locator("#roll > .card")
         expect(cards.first.locator(".tell")).to_contain_text("100th in line")
         expect(cards.first.locator(".tell")).to_contain_text("99 jobs go before this one.")
-        expect(tab.locator("#strip")).to_contain_text("100 in line")
         choose_simulated(tab)
         tab.locator("#words").fill("one too many")
         tab.locator("[data-main]").click()
         expect(tab.locator("#bench .notice[role=alert]")).to_contain_text("The line is full.")
         expect(tab.locator("#words")).to_have_value("one too many")
         expect(tab.locator("#count")).to_have_text(f"{QUEUE_LIMIT} pictures")
+        expect(tab.locator("#strip")).to_contain_text("100 in line", timeout=15_000)
         assert cards.count() == 24
         for shown in (48, 72, 96):
             tab.locator(".more").scroll_into_view_if_needed()
-            expect(cards).to_have_count(shown)
+            expect(cards).to_have_count(shown, timeout=PATIENCE)
         watch.expects_outages = True
         tab.context.set_offline(True)  # the last part finds nobody, and is asked for again
         tab.locator(".more").scroll_into_view_if_needed()
-        expect(tab.locator(".more")).to_contain_text("This browser is offline.")
+        expect(tab.locator(".more")).to_contain_text("This browser is offline.", timeout=PATIENCE)
         tab.context.set_offline(False)
         expect(cards).to_have_count(QUEUE_LIMIT, timeout=PATIENCE)
         expect(tab.locator(".more")).to_have_count(0)
         expect(cards.last.locator(".words")).to_have_text("mug number 0")
+    finally:
         for job in jobs:
             tab.request.post(f"/v1/jobs/{job['id']}/cancel")
-    finally:
         studio.thaw(frozen)
     tab.get_by_role("button", name="Try again").click()
     expect(tab.locator("#count")).to_have_text(f"{QUEUE_LIMIT + 1} pictures")
