@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from darkroom_worker import metrics
+from darkroom_worker.cancellation import finish
 from darkroom_worker.catalog import Model
 from darkroom_worker.engine import (
     Drawing,
@@ -313,7 +314,7 @@ class Pool:
                     self._stirred.clear()
                     await (self._recover() if self.sick else self._tend())
             finally:
-                await self._end()
+                await finish(self._end())
 
     async def _end(self) -> None:
         for task, draw in list(self._draws.items()):

@@ -17,8 +17,10 @@ import torch
 from PIL import Image
 
 from darkroom_worker.tasks import preview
+from darkroom_worker.tasks import task as task_module
 from darkroom_worker.tasks.preview import Previewer
 from tests import tiny
+from tests.orders import Said, order, pocket_studio
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default")]
 
@@ -145,3 +147,26 @@ def test_numbers_that_went_wrong_are_shown_as_black_not_as_an_error(pocket: Any)
     assert colours(previewer.draw(0, 128, 128)).max() < 0.1
     previewer.forget()
     assert previewer.draw(0, 128, 128) == b""
+
+
+@pytest.mark.parametrize(("previews", "shown_at"), [(True, [0.5, 1.0, 1.5, 2.0]), (False, [])])
+def test_a_preview_is_made_at_most_twice_a_second_and_never_when_they_are_off(
+    monkeypatch: pytest.MonkeyPatch, previews: bool, shown_at: list[float]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(task_module.time, "monotonic", lambda: now)
+    said = Said()
+    shown: list[float] = []
+    wanted = order(pocket_studio(), said)
+    wanted.previews, wanted._previewed_at = previews, now
+
+    def picture() -> bytes:
+        shown.append(now)
+        return b"a picture"
+
+    for step in range(1, 9):
+        now = step / 4
+        wanted.step(step, 8, picture)
+    assert shown == shown_at
+    assert [word["step"] for word in said if word["blob"]] == [round(4 * when) for when in shown_at]
+    assert len(said.steps()) == 8

@@ -15,6 +15,7 @@ from darkroom_worker.catalog import Model
 from darkroom_worker.messages import Spec
 from darkroom_worker.repertoire import Sampler
 from darkroom_worker.tasks import device, golden, pipeline
+from darkroom_worker.tasks.decoder import Decoder
 from darkroom_worker.tasks.fault import StruckError, StruckOutOfMemory
 from darkroom_worker.tasks.preview import Previewer
 from darkroom_worker.tasks.profile import Profile
@@ -30,8 +31,6 @@ from darkroom_worker.tasks.task import (
     Stopped,
     Task,
 )
-
-_BLACK = 2 / 255  # no brighter pixel anywhere: no picture
 
 
 @dataclass(eq=False)
@@ -83,6 +82,7 @@ class TextToImage:
         self._schedulers: Any = None
         self._prompts: Any = None
         self._previewer: Any = None
+        self._decoder: Decoder  # once it is loaded
         self._caps: dict[str, int] = {}  # rows that pay together, by size
 
     @property
@@ -95,6 +95,7 @@ class TextToImage:
         self._schedulers = Schedulers(self._pipeline.scheduler)
         self._prompts = Prompts(self._pipeline, self.model.long_prompts)
         self._previewer = Previewer(self._pipeline)
+        self._decoder = Decoder(self._pipeline, self.model.speed.offload)
 
     @property
     def here(self) -> tuple[str, str]:
@@ -139,9 +140,9 @@ class TextToImage:
         """The first picture of a spec, for no order. Raises Refused, BadOutput, and whatever the device does."""
         row = Row(spec, spec.seed, self._read(spec), self._source(spec))
         latents = self._denoise([row], lambda _step: None)
-        picture = self._develop(spec, latents)
+        picture = self._decoder.picture(spec, latents)
         if self._setup.previews and not self._previewer.fitted:
-            self._previewer.fit(latents, self._pixels(spec, latents, self._pipeline.vae.dtype))
+            self._previewer.fit(latents, self._decoder.pixels(spec, latents, self._decoder.dtype))
         self._settle()
         return picture
 
@@ -293,41 +294,12 @@ class TextToImage:
             return None
         began = time.monotonic()
         try:
-            return self._develop(row.spec, latents, order.fault.spoils)
+            return self._decoder.picture(row.spec, latents, order.fault.spoils)
         except BadOutput as error:
             order.fail(error)
             return None
         finally:
             order.decode_ms += round((time.monotonic() - began) * 1000)
-
-    def _develop(self, spec: Spec, latents: torch.Tensor, spoils: Callable[[], str] = str) -> Image.Image:
-        """One row's latents to its picture. What comes out broken is tried once more with the decoder in full precision."""
-        trouble = ""
-        for dtype in (self._pipeline.vae.dtype, torch.float32):
-            pixels = _spoil(self._pixels(spec, latents, dtype), spoils())
-            if not (trouble := _trouble(pixels)):
-                array = (pixels[0].clamp(0, 1).permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
-                return Image.fromarray(array)
-            if self.model.speed.offload == "sequential":
-                break  # its weights are elsewhere, and come in their own precision
-        raise BadOutput(f"The picture came out {trouble}. Try another seed, less guidance or other steps.")
-
-    @torch.no_grad()
-    def _pixels(self, spec: Spec, latents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """Latents of one row through the decoder: 1 x 3 x height x width, 0 to 1 and a little beyond."""
-        vae = self._pipeline.vae
-        if latents.ndim == 3:  # FLUX: 2 x 2 places in one token
-            latents = self._pipeline._unpack_latents(latents, spec.height, spec.width, self._pipeline.vae_scale_factor)
-        before = vae.dtype
-        try:
-            if dtype != before:
-                vae.to(dtype)
-            scaled = latents.to(dtype) / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0)
-            pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
-        finally:
-            if dtype != before:
-                vae.to(before)
-        return pixels
 
     def _seconds_per_step(self, width: int, height: int, rows: int) -> float:
         """Of a batch. The first step is not counted: it chooses kernels, and compiles where that is asked for."""
@@ -382,21 +354,3 @@ def _give_up(batch: list[_Piece], error: Exception) -> None:
         trouble = OutOfMemory(f"{what} not fit into memory. Ask for a smaller image, or fewer.")
         trouble.__cause__ = error
         order.fail(trouble)
-
-
-def _trouble(pixels: torch.Tensor) -> str:
-    """Why this is no picture; empty when it is one."""
-    if not torch.isfinite(pixels).all():
-        return "not a number"
-    if pixels.max() <= _BLACK:
-        return "black"
-    return ""
-
-
-def _spoil(pixels: torch.Tensor, how: str) -> torch.Tensor:
-    match how:
-        case "nan":
-            return pixels * torch.nan
-        case "black":
-            return pixels * 0
-    return pixels
