@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 
 from darkroom_worker.tasks import preview
-from darkroom_worker.tasks import task as task_module
 from darkroom_worker.tasks.preview import Previewer
 from tests import tiny
 from tests.orders import Said, order, pocket_studio
@@ -154,7 +153,7 @@ def test_a_preview_is_made_at_most_twice_a_second_and_never_when_they_are_off(
     monkeypatch: pytest.MonkeyPatch, previews: bool, shown_at: list[float]
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(task_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("darkroom_worker.tasks.task.time.monotonic", lambda: now)
     said = Said()
     shown: list[float] = []
     wanted = order(pocket_studio(), said)
