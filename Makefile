@@ -135,7 +135,7 @@ bench-page: tests-ready ## what the page weighs and how fast it shows, in a real
 
 .PHONY: faults
 faults: tests-ready ## the long proof: every failpoint in every way, then a storm; SEED= JOBS=20000 STRIKES=1000 MINUTES=
-	@cd tests && FAULTS=all $(BIN)/pytest faults/test_failpoints.py
+	@cd tests && FAULTS=all $(BIN)/pytest faults/test_failpoints.py faults/test_long.py
 	@cd tests && $(BIN)/python -m faults.storm --jobs $(or $(JOBS),20000) --faults $(or $(STRIKES),1000) --minutes $(or $(MINUTES),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: recovery

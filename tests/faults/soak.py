@@ -1,7 +1,7 @@
 """Hours of steady load with mild faults: `python -m faults.soak --minutes 240`, in the folder tests.
 
-Nothing grows: after a fifth of the time for warming up, the median of each count in the first quarter of the rest is held against that in
-the last quarter, for every gateway and worker.
+Nothing grows: after some minutes for warming up, the median of each count in the first quarter of the rest is held against that in the
+last quarter, for every gateway and worker.
 """
 
 import argparse
@@ -29,7 +29,7 @@ MILD = ("cut", "slow", "reset", "forget scripts", "kick clients", "pause", "kill
 FAULTS_PER_MINUTE = 4
 CALLERS, DRAWS_SECONDS = 4, 0.3
 LOOK_SECONDS = 5
-WARM_UP = 0.2
+WARM_UP_SECONDS = 480  # or half of the time
 MOST_RSS = 0.02  # of growth
 # Counts are medians of many looks: what is more than this is no connection that comes and goes.
 MOST = {"descriptors": 3, "goroutines": 5, "tasks": 2}
@@ -69,7 +69,7 @@ def watched(stack: Stack, seconds: float) -> Series:
 
 def grown(series: Series, name: str) -> dict[str, tuple[float, float]]:
     """Medians at the beginning and at the end, by part that has such a count."""
-    calm = series[round(len(series) * WARM_UP) :]
+    calm = series[min(WARM_UP_SECONDS // LOOK_SECONDS, len(series) // 2) :]
     quarter = max(1, len(calm) // 4)
 
     def medians(looks: Series) -> dict[str, float]:

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -167,6 +168,24 @@ class Stack:
         for name, url in self.health().items():
             if not names or name in names:
                 until(lambda url=url: self._http.get(f"{url}/readyz").is_success, limit, f"{name} is ready")  # type: ignore[misc]
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """RabbitMQ has less memory than it uses."""
+        self._rabbitmqctl("set_vm_memory_high_watermark", "absolute", "1MB")
+        try:
+            yield
+        finally:
+            self._rabbitmqctl("set_vm_memory_high_watermark", "0.6")
+
+    def _rabbitmqctl(self, *arguments: str) -> None:
+        home = self.folder / "rabbitmq"
+        epmd = str(4379 + int(self.environment["PORT_OFFSET"]))
+        environment = os.environ | {"HOME": str(home), "ERL_EPMD_PORT": epmd, "RABBITMQ_CONF_ENV_FILE": os.devnull}
+        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "-n", "darkroom@localhost", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 
     def log(self, name: str) -> str:
         return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")

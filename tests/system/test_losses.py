@@ -2,6 +2,7 @@
 
 import time
 
+import httpx
 import pytest
 
 from system.books import Books
@@ -12,6 +13,7 @@ from system.wait import until
 
 # The longest that this catalogue lets a stage of drawing stand still: a job that waits for S3 outlasts it.
 STALL_SECONDS = 10
+CONFIRM_SECONDS = 5  # a gateway waits so long for the broker's word
 
 
 def occupy(client: Client, stack: Stack, seconds: float) -> list[str]:
@@ -113,6 +115,42 @@ def test_a_running_job_past_its_deadline_is_stopped(client: Client, books: Books
     ended = client.ended(job)
     assert (ended["status"], ended["error"]["code"], ended["error"]["retryable"]) == ("failed", "deadline", True)
     until(lambda: job not in books.held(worker), 20, "the worker lets go of it")
+
+
+@pytest.mark.timeout(90)
+def test_a_consumer_that_the_broker_cancels_comes_back(client: Client, broker: Broker) -> None:
+    broker.delete("darkroom.jobs.spare")  # which cancels every consumer of it
+    # The gateway declares it anew; nobody consumes it.
+    job = until(lambda: taken(client.submit(model="spare", key="spare")), 20, "a job is taken")
+    client.succeeded(job, 60)
+
+
+def test_a_job_that_is_taken_into_an_unbound_queue_is_in_it(client: Client, broker: Broker) -> None:
+    broker.unbind("darkroom.jobs.spare")
+    answer = client.submit(model="spare")
+    assert answer.status_code in (202, 503)
+    if answer.status_code == 202:
+        client.succeeded(answer.json()["id"], 60)
+
+
+def taken(answer: httpx.Response) -> str:
+    """The id of an accepted job, "" where the service is not able to take one."""
+    assert answer.status_code in (200, 202, 503), answer.text
+    return "" if answer.status_code == 503 else str(answer.json()["id"])
+
+
+@pytest.mark.timeout(120)
+def test_a_broker_without_memory_takes_nothing_and_lets_what_runs_end(stack: Stack, client: Client) -> None:
+    running = client.accepted(**lasting(2))
+    client.running(running)
+    with stack.memory_alarm():
+        for gateway in range(len(stack.gateways)):
+            began = time.monotonic()
+            answer = client.submit(gateway=gateway)
+            assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+            assert time.monotonic() - began < CONFIRM_SECONDS, "it was told of the alarm and did not wait for a confirm"
+        assert client.succeeded(running)["attempt"] == 1
+    client.succeeded(until(lambda: taken(client.submit(key="after")), 30, "jobs are taken again"))
 
 
 @pytest.mark.timeout(90)

@@ -20,6 +20,7 @@ from darkroom_worker.broker import Broker
 from darkroom_worker.catalog import Model
 from darkroom_worker.failpoint import Step
 from darkroom_worker.intake import Intake
+from darkroom_worker.ledger import LedgerAway
 from darkroom_worker.line import Delivery
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.publisher import CONFIRM_SECONDS
@@ -30,6 +31,8 @@ from darkroom_worker.workshop import Workshop
 LOOK_SECONDS = 0.5
 WATCH_SECONDS = 15
 IDLE_SECONDS = 20
+# An idle worker gets a message within milliseconds. It is less than the janitor leaves between two publishes of a lost one.
+OVERLOOKED_MS = 10_000
 FAULT_DELAY_MS = 15_000
 RELEASE_SECONDS = 8  # what a drain may take beyond its grace
 ACK, REQUEUE = Step("ack", ConnectionError), Step("requeue", ConnectionError)
@@ -64,6 +67,7 @@ class Consumer:
         self._status = status
         self._intake = intake
         self._pool = workshop.pool
+        self._ledger = workshop.ledger
         self._batcher = Batcher(workshop, models, status.attempts, self._conclude)
         self._taps: dict[str, _Tap] = {}  # by model
         self._turning = asyncio.Lock()  # one change of taps at a time
@@ -182,6 +186,15 @@ class Consumer:
                     raise Rebuild(f"{name} has no consumer")
                 if idle and found.message_count:
                     raise Rebuild(f"{name} holds messages and brings none")
+                # A queue that was deleted and at once declared anew (seen with RabbitMQ 3.10) still counts the old consumers, and
+                # gives them messages that never arrive here.
+                if idle and (job_id := await self._overlooked(model)):
+                    raise Rebuild(f"{name} brings nothing, and {job_id} waits")
+
+    async def _overlooked(self, model: str) -> str | None:
+        with contextlib.suppress(LedgerAway):
+            return await self._ledger.overlooked(model, OVERLOOKED_MS)
+        return None
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
         self._status.held[message.message_id or ""] += 1

@@ -19,6 +19,7 @@ from darkroom_worker.failpoint import Step
 LEASE_MS = 30_000
 HEARTBEAT_SECONDS = 20
 PREVIEW_SECONDS = 120
+OLDEST = 20  # waiting jobs that are looked at: those before them may be waiting for another attempt
 # Answers of a Redis that cannot serve now; those with a class of their own (OOM, READONLY, LOADING …) need no word here.
 _PASSING = ("BUSY", "MASTERDOWN", "MISCONF", "NOREPLICAS")
 
@@ -155,6 +156,19 @@ class Ledger:
         except RedisError as error:
             raise LedgerAway(str(error)) from error
         return [None if value is None else str(value) for value in found]
+
+    async def overlooked(self, model: str, age_ms: int) -> str | None:
+        """A job of this model that has been ready to run for so long, and that nobody has claimed; None where there is none among the oldest."""
+        latest = await self.now() - age_ms
+        try:
+            ids = await self._redis.zrange(f"queued:{model}", 0, OLDEST - 1)
+        except RedisError as error:
+            raise LedgerAway(str(error)) from error
+        for job_id in ids:
+            times = await self.look(str(job_id), "published_at", "not_before")
+            if max(int(time or 0) for time in times) <= latest:
+                return str(job_id)
+        return None
 
     async def preview(self, job_id: str, jpeg: bytes) -> None:
         """Stores the latest preview, for a while."""

@@ -91,6 +91,30 @@ def test_a_barred_model_is_not_consumed_while_the_other_is_and_both_are_once_it_
     asyncio.run(story())
 
 
+def test_a_queue_that_was_deleted_and_declared_anew_at_once_is_consumed_again(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"WATCH_SECONDS": 1, "IDLE_SECONDS": 2, "OVERLOOKED_MS": 1000}.items():
+        monkeypatch.setattr(consumers, name, value)
+    folders = {"WORKER_LOCK_DIR": str(tmp_path), "WORKER_CACHE_DIR": str(tmp_path / "cache")}
+
+    async def story() -> None:
+        unit = Worker(settings.load(house.environ | folders))
+        unit.start()
+        try:
+            await _until(lambda: not unit.status.unready)
+            channel = house.channel()
+            channel.queue_delete(house.queue)
+            house.declare(channel)
+            channel.connection.close()
+            job = house.submit()
+            await _until(lambda: house.state(job) == "succeeded")
+        finally:
+            await unit.stop()
+
+    asyncio.run(story())
+
+
 def test_a_stamp_that_is_no_time_is_not_believed(house: House, tmp_path: Path) -> None:
     with worker(house, tmp_path):
         for stamp in (True, -1, 2**60):
