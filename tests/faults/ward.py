@@ -169,6 +169,7 @@ def back(name: str) -> Callable[[Ward], float]:
 def without_janitors(ward: Ward) -> float:
     """Jobs that draw, wait, have no message or no record: how many s past its deadline the last is shown as ended."""
     client = ward.client
+    until(lambda: not ward.books.held_by_all(), LIMIT, "no worker has a message")
     busy = ward.running(90)[0]
     due: dict[str, float] = {}
 
