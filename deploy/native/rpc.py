@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault
 
-__all__ = ["NOT_RUNNING", "Fault", "connect"]
+__all__ = ["ALREADY_STARTED", "NOT_RUNNING", "Fault", "connect"]
 
-# supervisor's fault code for a process that has already ended.
+# supervisor's fault codes: the process runs, or has ended, as was asked for.
+ALREADY_STARTED = 60
 NOT_RUNNING = 70
 
 

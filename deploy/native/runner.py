@@ -94,17 +94,24 @@ class Runner:
         return list(changed)
 
     def start(self, name: str) -> None:
-        self._supervisor.startProcess(name, False)
+        """Also when somebody else has started it meanwhile."""
+        try:
+            self._supervisor.startProcess(name, False)
+        except rpc.Fault as fault:
+            if fault.faultCode != rpc.ALREADY_STARTED:
+                raise
 
     def stop(self, name: str) -> None:
         """Returns when the process has ended: after SIGTERM, or SIGKILL once its time is up."""
         self.stop_together([name])
 
     def stop_together(self, names: Collection[str]) -> None:
-        """Asks all of them to end, then waits until all have."""
+        """Asks all of them to end, then waits until all have. What somebody else starts in their place meanwhile is not waited for."""
+        before = self.statuses()
+        asked = {before[name].pid for name in names if name in before} - {0}
         for name in names:
             self._ask_to_stop(name)
-        while any(status.state in ALIVE for status in self.statuses().values() if status.name in names):
+        while any(status.state in ALIVE and status.pid in asked for status in self.statuses().values()):
             time.sleep(0.1)
 
     def quit(self) -> None:

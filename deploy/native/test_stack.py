@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_coming_up_again_changes_nothing(stack: Stack) -> None:
 
     assert again.returncode == 0
     assert [stack.main_pid(name) for name in ("rabbitmq", "redis", "s3")] == before
+
+
+def test_several_who_restart_the_same_part_at_once_all_come_to_an_end(stack: Stack) -> None:
+    before = stack.main_pid("redis")
+
+    with ThreadPoolExecutor() as pool:
+        restarts = list(pool.map(lambda _: stack("restart", "redis"), range(4), timeout=LIMIT))
+
+    assert [done.returncode for done in restarts] == [0] * 4, restarts
+    assert stack.main_pid("redis") not in (0, before)
 
 
 def test_a_changed_setting_restarts_what_reads_it(stack: Stack) -> None:

@@ -57,7 +57,7 @@ SUBJECTS = {
             settings={"WORKER_MODELS": "simulated", "WORKER_ENGINE": "simulated"},
         ),
         Subject(
-            "pocket-studio", "pocket-studio", 128, 20, 5, folder=ROOT / "models" / "pocket-studio",
+            "pocket-studio", "pocket-studio", 128, 20, 12, folder=ROOT / "models" / "pocket-studio",
             settings={"WORKER_MODELS": "pocket-studio"},
         ),
         _on_gpu(512, 32),
