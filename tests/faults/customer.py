@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from faults.history import FINAL, LONGEST_ASK, Books, History
+from faults.history import FINAL, LONGEST_ASK, NAMELESS, Books, History
 from system.client import Client
 
 RETRY_SECONDS = 0.5
@@ -76,7 +76,8 @@ class Customer:
         lists = [self._jobs(gateway) for gateway in range(len(self.gateways))]
         wrong = [] if all(one == lists[0] for one in lists) else [f"the gateways differ over customer {self.number}"]
         for job in lists[0]:
-            books.listed[job["metadata"]["key"]].append(job["id"])
+            nameless = job["status"] == "canceled" and not job["metadata"]
+            books.listed[NAMELESS if nameless else job["metadata"]["key"]].append(job["id"])
             books.final[job["id"]] = str(job["status"])
             if job["attempt"] > job["max_attempts"]:
                 wrong.append(f"{job['id']} took {job['attempt']} attempts")

@@ -29,9 +29,13 @@ class Told:
     outputs: tuple[str, ...] = ()
 
 
+# The key of jobs that were canceled while Redis had forgotten them: they are known by their id alone.
+NAMELESS = ""
+
+
 @dataclass
 class Books:
-    """What both gateways say once all is calm. `listed`: ids by idempotency key; `final`: state by id."""
+    """What both gateways say once all is calm. `listed`: ids by idempotency key, or NAMELESS; `final`: state by id."""
 
     listed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     final: dict[str, str] = field(default_factory=dict)
@@ -130,9 +134,10 @@ def _doubles(history: History, books: Books) -> list[str]:
         # An answer is written down when it is there: what it answers was asked up to LONGEST_ASK earlier.
         return any(asked[key][0] - LONGEST_ASK <= flush <= asked[key][-1] for flush in flushes)
 
-    wrong = [f"doubled: {key} made {ids}" for key, ids in books.listed.items() if len(ids) > 1 and not forgotten(key)]
+    named = {key: ids for key, ids in books.listed.items() if key != NAMELESS}
+    wrong = [f"doubled: {key} made {ids}" for key, ids in named.items() if len(ids) > 1 and not forgotten(key)]
     for key, job in accepted.items():
-        if job not in books.listed.get(key, []):
+        if job not in [*named.get(key, []), *books.listed.get(NAMELESS, [])]:
             wrong.append(f"{key} was told {job}, listed is {books.listed.get(key)}")
     refused = [key for key, statuses in answers.items() if not statuses & {0, 200, 202}]
     return wrong + [f"refused, and yet there: {key} made {books.listed[key]}" for key in refused if key in books.listed]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from faults.history import Books, History, complaints, read
+from faults.history import NAMELESS, Books, History, complaints, read
 
 
 def outputs(*hashes: str) -> dict[str, Any]:
@@ -70,6 +70,12 @@ def test_the_checker_sees(name: str, tmp_path: Path) -> None:
     assert any(words in line for line in complaints(history, books))
     history.write(tmp_path / "history.jsonl", books)
     assert complaints(*read(tmp_path / "history.jsonl")) == complaints(history, books), "what is kept is judged alike"
+
+
+def test_a_job_that_was_canceled_while_it_was_forgotten_is_there_without_its_key() -> None:
+    history, books = honest()
+    books.listed[NAMELESS] = [*books.listed.pop("b"), "one", "and another"]
+    assert not complaints(history, books)
 
 
 def test_a_key_that_a_flush_forgot_may_make_two_jobs() -> None:
