@@ -130,8 +130,8 @@ bench: tests-ready ## what waiting costs: memory of idle parts, CPU of a poll
 bench-engine: tests-ready ## Darkroom against a plain serial loop, about twelve minutes; ARGS="--rounds 20", ARGS=--help
 	@cd tests && PYTHONPATH=../worker-py $(BIN)/python -m bench.engine $(ARGS)
 
-bench-page: tests-ready ## what the page weighs and how fast it shows, in a real Chromium
-	@cd tests && $(BIN)/python -m bench.page
+bench-page: tests-ready ## what the page weighs and how fast it shows, in a real Chromium; ARGS="--runs 3"
+	@cd tests && $(BIN)/python -m bench.page $(ARGS)
 
 .PHONY: faults
 faults: tests-ready ## the long proof: every failpoint in every way, then a storm; SEED= JOBS=20000 STRIKES=1000 MINUTES=
