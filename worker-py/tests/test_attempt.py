@@ -24,6 +24,7 @@ from darkroom_worker.sitting import Sitting
 from darkroom_worker.workshop import Workshop
 from tests.bench import store_of, workshop_in
 from tests.house import House
+from tests.refusals import ANSWERS, RefusingStore, refusing
 
 Story = Callable[[Workshop], Awaitable[None]]
 
@@ -347,6 +348,27 @@ def test_while_s3_is_away_no_verdict_is_never_read_as_none(
             assert house.state(late) == "queued"
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("code", ANSWERS)
+def test_a_store_that_refuses_a_picture_is_asked_again_and_fails_the_job_only_after_its_budget(
+    code: str, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(store: RefusingStore) -> None:
+        async with workshop_in(tmp_path, house, store=store_of(house, store.address)) as workshop:
+            passing, lasting = queued(house), queued(house, max_attempts=1)
+            assert await work(workshop, passing) == Ack()
+            verdict = house.ended(passing)
+            assert (verdict["state"], verdict["attempt"], store.refused) == ("succeeded", 1, 2)
+            monkeypatch.setattr(workshops, "STORE_BUDGET_SECONDS", 0.5)
+            store.refused, store.times = 0, 1000
+            assert await work(workshop, lasting) == Ack()
+            error = house.ended(lasting)["error"]
+            assert (error["code"], error["retryable"], code in error["message"]) == ("storage_unavailable", True, True)
+            assert store.refused > 1
+
+    with refusing(house.environ["S3_ENDPOINT"], code, times=2) as store:
+        asyncio.run(story(store))
 
 
 def test_progress_and_preview_move_while_it_runs(house: House, play: Callable[[Story], None]) -> None:

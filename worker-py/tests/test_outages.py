@@ -63,10 +63,14 @@ def test_a_broker_that_only_keeps_silent_is_left_after_two_heartbeats(
         unit.start()
         try:
             await until(lambda: not unit.status.unready)
+            begun = house.submit(steps=120, metadata={"step_ms": "100"})
+            await until(lambda: house.state(begun) == "running")
             broker.freeze()
             await until(lambda: "rabbitmq" in unit.status.unready, 10)
             broker.mend()
             await until(lambda: not unit.status.unready)
+            await until(lambda: house.state(begun) == "succeeded")
+            assert house.redis.hget(f"job:{begun.id}", "attempt") == "1"
             job = house.submit()
             await until(lambda: house.state(job) == "succeeded")
         finally:

@@ -138,6 +138,30 @@ func TestS3OutOfReachIsNeverNoVerdict(t *testing.T) {
 	}
 }
 
+func TestARefusalOfS3IsAwayWhateverItsReason(t *testing.T) {
+	for code, status := range map[string]int{"XMinioStorageFull": 507, "AccessDenied": 403, "SlowDown": 503, "RequestTimeTooSkewed": 403} {
+		t.Run(code, func(t *testing.T) {
+			refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Content-Type", "application/xml")
+				w.WriteHeader(status)
+				_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>No.</Message></Error>", code)
+			}))
+			defer refusing.Close()
+			s := open(t, Settings{Endpoint: strings.TrimPrefix(refusing.URL, "http://"), AccessKey: "a", SecretKey: "b", Bucket: "ccc"})
+			if _, found, err := s.Verdict(t.Context(), freshID(t, "")); found || !errors.Is(err, job.ErrAway) {
+				t.Fatalf("%v, %v", found, err)
+			}
+			if _, err := s.PutVerdict(t.Context(), canceled(freshID(t, ""), "")); !errors.Is(err, job.ErrAway) {
+				t.Fatal(err)
+			}
+			if err := s.Ready(t.Context()); !errors.Is(err, job.ErrAway) {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 func TestAServerWithoutConditionalPutIsRefused(t *testing.T) {
 	careless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
