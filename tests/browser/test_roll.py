@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import NewTab
 from browser.studio import ended, expect_picture, submit, take
+from system.stack import Stack
 
 
 def test_varying_takes_the_same_words_with_another_seed(tab: Page) -> None:
@@ -87,7 +89,7 @@ def test_the_books_agree(tab: Page) -> None:
     expect(tab.locator(".word")).to_contain_text("all reachable")
 
 
-def test_copied_code_makes_the_same_picture(new_tab: NewTab, tmp_path: Path) -> None:
+def test_copied_code_makes_the_same_picture(new_tab: NewTab, studio: Stack, tmp_path: Path) -> None:
     tab = new_tab(permissions=["clipboard-read", "clipboard-write"])
     tab.goto("/")
     made = ended(tab, submit(tab, prompt='it\'s "a mug" & 茶壶', seed=11))
@@ -104,5 +106,16 @@ def test_copied_code_makes_the_same_picture(new_tab: NewTab, tmp_path: Path) -> 
     job = json.loads(answer.stdout)
     assert (job["status"], job["effective"]) == ("succeeded", made["effective"])
     subprocess.run([sys.executable, "-c", copied["Python"]], cwd=tmp_path, check=True)
-    ours, theirs = tab.request.get(made["outputs"][0]["url"]).body(), (tmp_path / "picture-11.png").read_bytes()
-    assert Image.open(io.BytesIO(theirs)).tobytes() == Image.open(io.BytesIO(ours)).tobytes()
+    path = f"{studio.folder / 'bin'}:{os.environ['PATH']}"
+    drawn = subprocess.run(  # noqa: S602
+        copied["CLI"],
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = Image.open(io.BytesIO(tab.request.get(made["outputs"][0]["url"]).body()))
+    for file in ("picture-11.png", drawn.stdout.strip()):
+        assert Image.open(tmp_path / file).tobytes() == ours.tobytes(), file
