@@ -77,7 +77,7 @@ lint: lint-go lint-python ## formatting, vet, staticcheck, ruff, mypy --strict
 lint-go: tests-ready
 	@unformatted=$$(gofmt -l $(GO_MODULES) tests/deploy); [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
 	@cd gateway-go && go vet -tags failpoints ./internal/failpoint
-	@for module in $(GO_MODULES); do echo "vet, staticcheck: $$module"; (cd $$module && go vet ./... && $(BIN)/staticcheck ./...); done
+	@for module in $(GO_MODULES) tests/deploy; do echo "vet, staticcheck: $$module"; (cd $$module && go vet ./... && $(BIN)/staticcheck ./...); done
 
 lint-python: tests-ready
 	@for room in $(PYTHON_ROOMS); do echo "ruff, mypy: $$room"; \
@@ -175,9 +175,12 @@ audit: ## known vulnerabilities in what we depend on: govulncheck, pip-audit; as
 
 ##### Watching
 
-.PHONY: observe metrics
+.PHONY: observe alerts metrics
 observe: tests-ready ## Prometheus beside a stack under load: every rule and dashboard expression is evaluated, those without data are named
 	@cd tests && $(BIN)/python -m observe.run
+
+alerts: tests-ready ## each alert fires for its real cause, and none in five healthy minutes; about fifteen minutes, needs root
+	@cd tests && $(BIN)/python -m observe.alerts $(ARGS)
 
 metrics: tests-ready ## docs/metrics.md, made anew from what both halves expose
 	@cd tests && $(BIN)/python -m observe.table

@@ -60,7 +60,9 @@ def prepare(settings: Settings) -> None:
     folder = _folder(settings)
     for name in ("data", "rules", "targets"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for file in (SHIPPED / "prometheus.yml", *SHIPPED.glob("rules/*.yml")):
+    shipped = (SHIPPED / "prometheus.yml").read_text().splitlines(keepends=True)
+    (folder / "prometheus.yml").write_text("".join(line for line in shipped if "# compose: " not in line))
+    for file in SHIPPED.glob("rules/*.yml"):
         shutil.copyfile(file, folder / file.relative_to(SHIPPED))
     for job, addresses in targets(settings).items():
         (folder / "targets" / f"{job}.yml").write_text(json.dumps([{"targets": addresses}]))  # YAML is a superset

@@ -28,11 +28,16 @@ class Stack:
         ).stdout
 
     def pid(self, name: str, command: str) -> int:
-        """The youngest process of a part whose command line holds `command`: for gunicorn that is its worker, the supervisor."""
-        found = [int(line.split()[1]) for line in self._run("pids", name).splitlines() if command in line]
-        if not found:
-            raise SystemExit(f"no process of {name} runs {command!r}")
-        return found[-1]
+        """The process of a part whose command line holds `command`; one that has another such below it is passed over.
+
+        gunicorn's master looks as its worker does, which is the supervisor.
+        """
+        lines = [line.split(" ", 2) for line in self._run("pids", name).splitlines()]
+        found = {int(process) for _, process, line in lines if command in line}
+        inner = found - {_parent(process) for process in found}
+        if len(inner) != 1:
+            raise SystemExit(f"{len(inner)} processes of {name} run {command!r}")
+        return inner.pop()
 
     def _settings(self) -> dict[str, str]:
         """Every key of the stack, as `stack.py env` prints it."""
@@ -40,6 +45,10 @@ class Stack:
             ["bash", "-c", f"{self._run('env')}\nenv -0"], check=True, capture_output=True, text=True
         ).stdout
         return dict(line.split("=", 1) for line in shown.split("\0") if "=" in line)
+
+
+def _parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @contextmanager

@@ -55,7 +55,7 @@ func render(t *testing.T, values string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := engine.Engine{Strict: true}.Render(chart, complete)
+	files, err := engine.Engine{Strict: true}.RenderWithContext(t.Context(), chart, complete)
 	if err != nil {
 		t.Fatal(err)
 	}

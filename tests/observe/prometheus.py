@@ -25,8 +25,17 @@ class Prometheus:
 
     def firing(self) -> set[str]:
         """Names of the alerts that fire."""
+        return {labels["alertname"] for labels in self._firing()}
+
+    def firing_with_labels(self) -> set[str]:
+        """The same, and each name with each of its labels' values: DependencyDown, DependencyDown redis."""
+        found = self._firing()
+        names = {labels["alertname"] for labels in found}
+        return names | {f"{labels['alertname']} {value}" for labels in found for value in labels.values()}
+
+    def _firing(self) -> list[dict[str, str]]:
         alerts = httpx.get(f"{self.url}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
-        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+        return [alert["labels"] for alert in alerts if alert["state"] == "firing"]
 
     def rules(self) -> list[dict[str, Any]]:
         """Every rule, recorded or alerting, as Prometheus has loaded it."""
