@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from conftest import OFFSET
@@ -67,6 +68,9 @@ def test_one_trace_spans_both_halves_and_log_lines_carry_its_id(watched: Stack, 
     for part, message in (("gateway-0", "job accepted"), ("worker-0", "ended")):
         (line,) = [line for line in lines(watched.folder / "logs" / f"{part}.log", job) if line["msg"] == message]
         assert line["trace_id"] == trace
+    for told in (watched.admin(), watched.worker_url()):
+        metrics = httpx.get(f"{told}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}).text
+        assert f'# {{trace_id="{trace}"}}' in metrics, "an example of a histogram leads to the trace"
 
 
 def test_every_rule_and_every_dashboard_has_data_after_a_real_run_and_no_alert_fires(watched: Stack) -> None:
