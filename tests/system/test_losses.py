@@ -117,20 +117,20 @@ def test_a_running_job_past_its_deadline_is_stopped(client: Client, books: Books
     until(lambda: job not in books.held(worker), 20, "the worker lets go of it")
 
 
-@pytest.mark.timeout(90)
-def test_a_consumer_that_the_broker_cancels_comes_back(client: Client, broker: Broker) -> None:
-    broker.delete("darkroom.jobs.spare")  # which cancels every consumer of it
-    # The gateway declares it anew; nobody consumes it.
-    job = until(lambda: taken(client.submit(model="spare", key="spare")), 20, "a job is taken")
-    client.succeeded(job, 60)
-
-
 def test_a_job_that_is_taken_into_an_unbound_queue_is_in_it(client: Client, broker: Broker) -> None:
     broker.unbind("darkroom.jobs.spare")
     answer = client.submit(model="spare")
     assert answer.status_code in (202, 503)
     if answer.status_code == 202:
         client.succeeded(answer.json()["id"], 60)
+
+
+@pytest.mark.timeout(90)
+def test_a_consumer_that_the_broker_cancels_comes_back(client: Client, broker: Broker) -> None:
+    broker.delete("darkroom.jobs.spare")  # which cancels every consumer of it
+    # The gateway declares it anew; nobody consumes it.
+    job = until(lambda: taken(client.submit(model="spare", key="spare")), 20, "a job is taken")
+    client.succeeded(job, 60)
 
 
 def taken(answer: httpx.Response) -> str:
