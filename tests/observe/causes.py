@@ -175,7 +175,7 @@ def _rabbitmqctl(stack: Stack, *words: str) -> None:
 def full_store(stack: Stack) -> Iterator[None]:
     """Objects, until the small file system below S3 is nearly full."""
     store = Minio(f"127.0.0.1:{stack.ports['s3']}", "darkroom", PASSWORD, secure=False)
-    names = [f"filling/{number}" for number in range(int(STORE_BYTES * 0.93) // _PIECE)]
+    names = [f"filling/{number}" for number in range(STORE_BYTES // _PIECE - 1)]
     for name in names:
         store.put_object(BUCKET, name, io.BytesIO(bytes(_PIECE)), _PIECE)
     try:
