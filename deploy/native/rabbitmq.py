@@ -17,6 +17,7 @@ from settings import CHECKOUT, Settings, data_dir
 # The server itself: the wrapper in sbin changes to another user.
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 COMMON = CHECKOUT / "deploy" / "rabbitmq"
+COPIED = ("advanced.config", "enabled_plugins")
 
 
 def processes(settings: Settings) -> list[Process]:
@@ -30,6 +31,7 @@ def processes(settings: Settings) -> list[Process]:
         "RABBITMQ_NODENAME": "darkroom@localhost",
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
         "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
@@ -57,7 +59,7 @@ def processes(settings: Settings) -> list[Process]:
             environment=environment,
             directory=folder,
             probe=partial(_serves, settings),
-            version=step.digest([_configuration(settings), (COMMON / "enabled_plugins").read_text()]),
+            version=step.digest([_configuration(settings), *((COMMON / name).read_text() for name in COPIED)]),
             ports={
                 key: int(settings[key])
                 for key in (
@@ -79,7 +81,8 @@ def prepare(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write_private(folder / ".erlang.cookie", credentials.erlang_cookie(settings), mode=0o400)
     _write_private(folder / "rabbitmq.conf", _configuration(settings))
-    shutil.copyfile(COMMON / "enabled_plugins", folder / "enabled_plugins")
+    for name in COPIED:
+        shutil.copyfile(COMMON / name, folder / name)
 
 
 def _answers(port: int) -> None:

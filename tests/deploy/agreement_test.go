@@ -83,6 +83,11 @@ func TestTheBrokerIsToldTheSameEverywhere(t *testing.T) {
 			t.Errorf("the chart's cluster is not told %q", line)
 		}
 	}
+	for line := range strings.Lines(read(t, "deploy/rabbitmq/advanced.config")) {
+		if !strings.HasPrefix(line, "%%") && !strings.Contains(cluster, strings.TrimSpace(line)) {
+			t.Errorf("the chart's cluster is not told %q", line)
+		}
+	}
 	if !strings.Contains(read(t, "deploy/rabbitmq/rabbitmq.conf"), "disk_free_limit.absolute = 1GB") {
 		t.Error("the common configuration says otherwise")
 	}

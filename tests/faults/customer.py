@@ -76,8 +76,7 @@ class Customer:
         lists = [self._jobs(gateway) for gateway in range(len(self.gateways))]
         wrong = [] if all(one == lists[0] for one in lists) else [f"the gateways differ over customer {self.number}"]
         for job in lists[0]:
-            nameless = job["status"] == "canceled" and not job["metadata"]
-            books.listed[NAMELESS if nameless else job["metadata"]["key"]].append(job["id"])
+            books.listed[job["metadata"].get("key", NAMELESS)].append(job["id"])
             books.final[job["id"]] = str(job["status"])
             if job["attempt"] > job["max_attempts"]:
                 wrong.append(f"{job['id']} took {job['attempt']} attempts")

@@ -29,7 +29,7 @@ class Told:
     outputs: tuple[str, ...] = ()
 
 
-# The key of jobs that were canceled while Redis had forgotten them: they are known by their id alone.
+# The key of jobs that ended while Redis had forgotten them: they are known by their id alone.
 NAMELESS = ""
 
 

@@ -98,10 +98,12 @@ def brew(stack: Stack, storm: Storm, keep: Path | None = None, sweep: bool = Fal
     for thread in threads:
         thread.join()
     books = Books()
-    wrong = enough + judge(stack, customers, history, books) + healed(stack, before)
-    wrong += orphans(Ledger(stack), list(books.final)) if sweep else []
-    if keep:
-        history.write(keep, books)
+    try:
+        wrong = enough + judge(stack, customers, history, books) + healed(stack, before)
+        wrong += orphans(Ledger(stack), list(books.final)) if sweep else []
+    finally:
+        if keep:
+            history.write(keep, books)
     return Report(
         storm,
         history.now(),

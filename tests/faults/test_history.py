@@ -72,7 +72,7 @@ def test_the_checker_sees(name: str, tmp_path: Path) -> None:
     assert complaints(*read(tmp_path / "history.jsonl")) == complaints(history, books), "what is kept is judged alike"
 
 
-def test_a_job_that_was_canceled_while_it_was_forgotten_is_there_without_its_key() -> None:
+def test_a_job_that_ended_while_it_was_forgotten_is_there_without_its_key() -> None:
     history, books = honest()
     books.listed[NAMELESS] = [*books.listed.pop("b"), "one", "and another"]
     assert not complaints(history, books)

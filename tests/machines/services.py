@@ -63,6 +63,7 @@ default_pass = {PASSWORD}
     (folder / "enabled_plugins").write_text("[].")
     return [RABBITMQ], {
         "HOME": str(folder), "RABBITMQ_NODENAME": "machines@localhost", "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(ROOT / "deploy" / "rabbitmq" / "advanced.config"),
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"), "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
         "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"), "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD": "none", "RABBITMQ_SCHEDULER_BIND_TYPE": "u", "RUNNING_UNDER_SYSTEMD": "true",

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from system.books import Books
-from system.broker import Broker
+from system.broker import JOBS, Broker
 from system.client import Client, lasting
 from system.stack import QUEUE_LIMIT, Stack
 from system.wait import until
@@ -14,6 +14,7 @@ from system.wait import until
 # The longest that this catalogue lets a stage of drawing stand still: a job that waits for S3 outlasts it.
 STALL_SECONDS = 10
 CONFIRM_SECONDS = 5  # a gateway waits so long for the broker's word
+DELAY = "darkroom.delay.5s"
 
 
 def occupy(client: Client, stack: Stack, seconds: float) -> list[str]:
@@ -63,6 +64,15 @@ def test_a_deleted_and_a_purged_queue_are_filled_again(
 
 
 @pytest.mark.timeout(120)
+def test_a_message_that_finds_no_queue_when_its_delay_ends_is_tried_again_soon(stack: Stack, broker: Broker) -> None:
+    broker.publish(b"{}", "nowhere", DELAY)
+    until(lambda: broker.depth(DELAY) == 0, 10, "its delay has ended")
+    with broker.channel() as channel:
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.queue_bind(queue, JOBS, "nowhere")
+        until(lambda: channel.queue_declare(queue, passive=True).method.message_count, 30, "it is there, within 10 s")
+
+
 def test_a_deleted_exchange_is_declared_again(client: Client, broker: Broker) -> None:
     broker.delete_exchange("darkroom.jobs")
     for model in ("simulated", "spare"):
