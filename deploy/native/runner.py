@@ -16,9 +16,6 @@ import tools
 from process import Process
 from settings import BadSetting, Settings, data_dir
 
-# supervisor's states in which a process runs or will run again by itself.
-ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
-
 # A Unix socket's path has 108 bytes, and supervisor adds a suffix while it starts.
 LONGEST_SOCKET = 90
 
@@ -107,11 +104,12 @@ class Runner:
 
     def stop_together(self, names: Collection[str]) -> None:
         """Asks all of them to end, then waits until all have. What somebody else starts in their place meanwhile is not waited for."""
-        before = self.statuses()
-        asked = {before[name].pid for name in names if name in before} - {0}
         for name in names:
             self._ask_to_stop(name)
-        while any(status.state in ALIVE and status.pid in asked for status in self.statuses().values()):
+        asked = {
+            status.pid for status in self.statuses().values() if status.name in names and status.state == "STOPPING"
+        }
+        while any(status.pid in asked for status in self.statuses().values()):
             time.sleep(0.1)
 
     def quit(self) -> None:

@@ -175,7 +175,6 @@ class Consumer:
     async def _watch(self) -> None:
         """A look through a channel of its own: client libraries only log a lost queue or a cancelled consumer."""
         assert self._connection is not None  # noqa: S101 - for the type checker
-        idle = time.monotonic() - self._status.last_busy > IDLE_SECONDS and not self._status.held
         async with asyncio.timeout(CONFIRM_SECONDS), self._connection.channel() as channel:
             for model in self._models:
                 name, tap = self._topology.queue(model), self._taps.get(model)
@@ -184,12 +183,17 @@ class Consumer:
                     continue
                 if not found.consumer_count:
                     raise Rebuild(f"{name} has no consumer")
-                if idle and found.message_count:
+                if found.message_count and self._idle:
                     raise Rebuild(f"{name} holds messages and brings none")
-                # A queue that was deleted and at once declared anew (seen with RabbitMQ 3.10) still counts the old consumers, and
-                # gives them messages that never arrive here.
-                if idle and (job_id := await self._overlooked(model)):
-                    raise Rebuild(f"{name} brings nothing, and {job_id} waits")
+        # A queue that was deleted and at once declared anew (seen with RabbitMQ 3.10) still counts the old consumers, and gives them
+        # messages that never arrive here.
+        for model in list(self._taps) if self._idle else []:
+            if (job_id := await self._overlooked(model)) and self._idle:
+                raise Rebuild(f"{self._topology.queue(model)} brings nothing, and {job_id} waits")
+
+    @property
+    def _idle(self) -> bool:
+        return time.monotonic() - self._status.last_busy > IDLE_SECONDS and not self._status.held
 
     async def _overlooked(self, model: str) -> str | None:
         with contextlib.suppress(LedgerAway):

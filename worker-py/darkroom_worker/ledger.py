@@ -158,15 +158,25 @@ class Ledger:
         return [None if value is None else str(value) for value in found]
 
     async def overlooked(self, model: str, age_ms: int) -> str | None:
-        """A job of this model that has been ready to run for so long, and that nobody has claimed; None where there is none among the oldest."""
+        """A job of this model that has been ready to run for so long and that no worker holds; None where there is none among the oldest."""
         latest = await self.now() - age_ms
         try:
-            ids = await self._redis.zrange(f"queued:{model}", 0, OLDEST - 1)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zrange(f"queued:{model}", 0, OLDEST - 1)
+                pipe.zrange("workers", 0, -1)
+                ids, workers = await pipe.execute()
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for job_id in ids:
+                    pipe.hmget(f"job:{job_id}", "state", "published_at", "not_before")
+                for worker in workers:
+                    pipe.get(f"worker:{worker}")
+                found = await pipe.execute()
         except RedisError as error:
             raise LedgerAway(str(error)) from error
-        for job_id in ids:
-            times = await self.look(str(job_id), "published_at", "not_before")
-            if max(int(time or 0) for time in times) <= latest:
+        held = {job_id for report in found[len(ids) :] if report for job_id in json.loads(report)["held"]}
+        for job_id, (state, published_at, not_before) in zip(ids, found, strict=False):
+            waits = state == "queued" and published_at and job_id not in held
+            if waits and max(int(published_at), int(not_before or 0)) <= latest:
                 return str(job_id)
         return None
 

@@ -29,6 +29,7 @@ from darkroom_worker.settings import Settings
 
 DEATHS = 3
 DEATHS_WITHIN_SECONDS = 300
+GONE_SECONDS = 10  # for a killed process to leave; one that hangs in a driver never does
 QUARANTINE_SECONDS = 30  # so long a sick pool, or a model that failed, is left alone before it is tried again
 GPU_SHARE, CPU_SHARE = 0.85, 0.70  # of the device's memory, for models
 
@@ -323,8 +324,12 @@ class Pool:
         living = list(self._engines)
         for engine in living:
             engine.dismiss()
-        for engine in living:
-            await engine.gone()
+        try:
+            async with asyncio.timeout(GONE_SECONDS):
+                for engine in living:
+                    await engine.gone()
+        except TimeoutError:
+            log.error("engines do not end, not even killed", pids=[engine.pid for engine in self._engines])
 
     async def _tend(self) -> None:
         """Does the most urgent thing, or waits until there is one."""
