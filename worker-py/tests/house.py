@@ -112,7 +112,7 @@ class House:
     def publish(self, job: Job, published_at: int) -> None:
         self.publish_raw(job.model_dump_json().encode(), job.id, published_at=published_at, deadline=job.deadline)
 
-    def publish_raw(self, body: bytes, message_id: str, **headers: int) -> None:
+    def publish_raw(self, body: bytes, message_id: str, **headers: int | str) -> None:
         channel = self.channel()
         properties = pika.BasicProperties(
             delivery_mode=2, content_type="application/json", message_id=message_id, type="darkroom.job",

@@ -105,7 +105,7 @@ def test_memory_that_never_suffices_ends_the_job_and_not_the_worker(house: House
 def test_garbage_is_dead_lettered_with_a_reason_and_the_worker_goes_on(
     house: House, steady: Worker, body: bytes
 ) -> None:
-    with _dead_letters(house) as letters:
+    with _copies(house, "darkroom.dead") as letters:
         house.publish_raw(body, "garbage")
         wait_until(lambda: letters.fetch("garbage"))
         properties, found = letters.fetch("garbage")
@@ -122,6 +122,16 @@ def test_a_message_without_headers_is_read_by_its_body(house: House, steady: Wor
     channel.basic_publish("darkroom.jobs", house.model, job.model_dump_json().encode())
     channel.connection.close()
     assert house.ended(job)["state"] == "succeeded"
+
+
+def test_a_retry_goes_on_with_the_trace_of_its_job(house: House, steady: Worker) -> None:
+    job, parent = house.job(metadata={"fault": "oom@1", "fault_times": "1"}), "00-" + "1a" * 16 + "-" + "2b" * 8 + "-01"
+    with _copies(house, "darkroom.delay.5s") as delayed:
+        house.publish_raw(job.model_dump_json().encode(), job.id, published_at=house.record(job), traceparent=parent)
+        wait_until(lambda: delayed.fetch(job.id))
+        properties, _ = delayed.fetch(job.id)
+    assert properties.headers["traceparent"] == parent
+    assert house.ended(job)["attempt"] == 2
 
 
 def test_a_later_version_waits_for_a_newer_worker(house: House, steady: Worker) -> None:
@@ -166,16 +176,17 @@ def _canceled(house: House, job: Any) -> str:
     return text
 
 
-class _dead_letters:  # noqa: N801 - used as a function
-    """A queue of the test's own beside darkroom.dead, which gateways read too."""
+class _copies:  # noqa: N801 - used as a function
+    """A queue of the test's own beside those of an exchange, which others read too."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, exchange: str) -> None:
+        self._exchange = exchange
         self._channel = house.channel()
         self._found: dict[str, tuple[Any, bytes]] = {}
 
-    def __enter__(self) -> _dead_letters:
+    def __enter__(self) -> _copies:
         self._queue = self._channel.queue_declare("", exclusive=True).method.queue
-        self._channel.queue_bind(self._queue, "darkroom.dead")
+        self._channel.queue_bind(self._queue, self._exchange)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -126,7 +126,9 @@ func (b *Broker) redeclare(ctx context.Context) error {
 
 func (e Envelope) properties(ctx context.Context, messageType string) amqp.Publishing {
 	headers := amqp.Table{"version": int64(e.Version), "deadline": e.Deadline, "published_at": e.PublishedAt}
-	tracing.Inject(ctx, headers)
+	if parent := tracing.ParentOf(ctx); parent != "" {
+		headers[tracing.Header] = parent
+	}
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: "application/json", MessageId: e.ID, Type: messageType, Headers: headers, Body: e.Body,
 	}

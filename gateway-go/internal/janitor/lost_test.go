@@ -7,6 +7,7 @@ import (
 
 	"darkroom/gateway/internal/janitor"
 	"darkroom/gateway/internal/job"
+	"darkroom/gateway/internal/tracing"
 )
 
 func TestALostMessageIsPublishedOnceWithANewStamp(t *testing.T) {
@@ -31,6 +32,27 @@ func TestALostMessageIsPublishedOnceWithANewStamp(t *testing.T) {
 	r, _, err := h.Ledger.Read(t.Context(), m.ID)
 	if err != nil || m.ID != ids[0] || d.Headers["published_at"].(int64) != r.PublishedAt || r.PublishedAt < h.Ledger.Now().Add(-10*time.Second).UnixMilli() {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestAMessageThatIsPublishedAgainGoesOnWithTheTraceOfItsJob(t *testing.T) {
+	h := open(t)
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	j, _, err := h.desk.Submit(tracing.Continue(t.Context(), parent), owner, job.Request{Prompt: new("a mug")}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	untraced := h.submit(t)
+	h.purge(t)
+	for _, id := range []string{j.ID, untraced} {
+		h.age(t, id, 16*time.Second, "published_at")
+	}
+	h.pass(t, 2)
+	if m, d := h.Message(t); m.ID != j.ID || d.Headers["traceparent"] != parent {
+		t.Errorf("%s with %v", m.ID, d.Headers)
+	}
+	if m, d := h.Message(t); m.ID != untraced || d.Headers["traceparent"] != nil {
+		t.Errorf("%s with %v", m.ID, d.Headers)
 	}
 }
 

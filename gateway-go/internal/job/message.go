@@ -23,6 +23,8 @@ type Message struct {
 	CreatedAt   int64             `json:"created_at"`
 	Deadline    int64             `json:"deadline"`
 	MaxAttempts int               `json:"max_attempts"`
+
+	Traceparent string `json:"-"` // of the span that submitted it, "" where nothing is traced: a header of the message, a field of the record
 }
 
 // Encode writes the body.
@@ -33,6 +35,9 @@ func (m Message) Fields() (string, error) {
 	fields := map[string]string{
 		"task": m.Task, "version": strconv.Itoa(m.Version), "input": string(m.Input),
 		"seed_drawn": flag(m.SeedDrawn), "max_attempts": strconv.Itoa(m.MaxAttempts),
+	}
+	if m.Traceparent != "" {
+		fields["traceparent"] = m.Traceparent
 	}
 	for name, value := range map[string]any{"spec": m.Spec, "warnings": m.Warnings, "metadata": m.Metadata} {
 		text, err := json.Marshal(value)

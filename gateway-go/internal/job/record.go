@@ -62,6 +62,7 @@ type Record struct {
 	Reason      string
 	Verdict     string
 	Gone        string
+	Traceparent string
 }
 
 // ErrDamaged marks a record of this version with a number that is none.
@@ -73,7 +74,7 @@ func ParseRecord(fields map[string]string) (Record, error) {
 		State: State(fields["state"]), Owner: fields["owner"], Model: fields["model"], Task: fields["task"],
 		Spec: fields["spec"], Input: fields["input"], Warnings: fields["warnings"], Metadata: fields["metadata"],
 		SeedDrawn: fields["seed_drawn"] == "1", Stage: fields["stage"], Worker: fields["worker"],
-		Reason: fields["reason"], Verdict: fields["verdict"], Gone: fields["gone"],
+		Reason: fields["reason"], Verdict: fields["verdict"], Gone: fields["gone"], Traceparent: fields["traceparent"],
 	}
 	if !r.State.Live() && !r.State.Ended() && r.State != StateAbandoned && r.State != StateTombstone {
 		return Record{}, fmt.Errorf("record: unknown state %q", r.State)
@@ -105,6 +106,7 @@ func (r Record) Message(id string) (Message, error) {
 	m := Message{
 		Version: int(r.Version), ID: id, Owner: r.Owner, Model: r.Model, Task: r.Task, Input: json.RawMessage(r.Input),
 		SeedDrawn: r.SeedDrawn, CreatedAt: r.CreatedAt, Deadline: r.Deadline, MaxAttempts: int(r.MaxAttempts),
+		Traceparent: r.Traceparent,
 	}
 	for name, part := range map[string]struct {
 		text   string

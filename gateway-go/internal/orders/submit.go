@@ -12,6 +12,7 @@ import (
 	"darkroom/gateway/internal/broker"
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/ledger"
+	"darkroom/gateway/internal/tracing"
 )
 
 const (
@@ -103,7 +104,7 @@ func (d *Desk) decide(ctx context.Context, owner string, request job.Request) (j
 // enter runs `submit` with a fresh id, again when the id's time was off. It makes no job where as many wait as there are places.
 func (d *Desk) enter(ctx context.Context, owner string, request job.Request, model job.Model, decided job.Decided, key string, places int) (job.Message, ledger.Submitted, error) {
 	for range clockTries {
-		m, err := d.message(owner, request, model, decided)
+		m, err := d.message(ctx, owner, request, model, decided)
 		if err != nil {
 			return job.Message{}, ledger.Submitted{}, err
 		}
@@ -132,7 +133,7 @@ func (d *Desk) enterOnce(ctx context.Context, s ledger.Submission) (ledger.Submi
 	return answer, nil
 }
 
-func (d *Desk) message(owner string, request job.Request, model job.Model, decided job.Decided) (job.Message, error) {
+func (d *Desk) message(ctx context.Context, owner string, request job.Request, model job.Model, decided job.Decided) (job.Message, error) {
 	created := d.ledger.Now().Truncate(time.Millisecond)
 	input, err := json.Marshal(request.Input())
 	if err != nil {
@@ -146,6 +147,7 @@ func (d *Desk) message(owner string, request job.Request, model job.Model, decid
 		Version: job.MessageVersion, ID: d.keys.Mint(created, decided.DeadlineSeconds, owner), Owner: owner, Model: model.ID, Task: model.Task,
 		Spec: decided.Spec, Input: input, Warnings: decided.Warnings, Metadata: metadata, SeedDrawn: decided.SeedDrawn,
 		CreatedAt: created.UnixMilli(), Deadline: created.UnixMilli() + int64(decided.DeadlineSeconds)*1000, MaxAttempts: job.MaxAttempts,
+		Traceparent: tracing.ParentOf(ctx),
 	}, nil
 }
 

@@ -63,13 +63,22 @@ func Begin(ctx context.Context, name string, kind trace.SpanKind, jobID string) 
 	return tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(attribute.String("job_id", jobID)))
 }
 
-// Inject writes the header traceparent for whoever goes on with the span of ctx; none where there is no span.
-func Inject(ctx context.Context, headers map[string]any) {
+// Header carries the span that a message or record comes from: https://www.w3.org/TR/trace-context/#traceparent-header
+const Header = "traceparent"
+
+// ParentOf is the traceparent of the span of ctx, "" where there is none.
+func ParentOf(ctx context.Context) string {
 	carried := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carried)
-	for name, value := range carried {
-		headers[name] = value
+	return carried[Header]
+}
+
+// Continue goes on with the span that a traceparent names, unless ctx has one already. What is no traceparent changes nothing.
+func Continue(ctx context.Context, parent string) context.Context {
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx
 	}
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{Header: parent})
 }
 
 // IDOf is the trace of ctx if it is sampled, "" otherwise.

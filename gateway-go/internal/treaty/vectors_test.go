@@ -155,6 +155,9 @@ func TestTheRecordOfALiveJobMakesItsMessageAgain(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if m.Traceparent != fields(t, text)["traceparent"] {
+			t.Errorf("%s lost its trace", name)
+		}
 		body, err := m.Encode()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
