@@ -20,6 +20,7 @@ from system.stack import PASSWORD, Stack
 from system.wait import until
 
 STORE_BYTES = 256 << 20  # of the file system below S3
+DISK_FREE_LIMIT = "1GB"  # of RabbitMQ, where nothing is wrong
 _PIECE = 16 << 20
 
 
@@ -153,22 +154,24 @@ def wrong_books(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def disk_alarm(stack: Stack) -> Iterator[None]:
-    _rabbitmqctl(stack, "set_disk_free_limit", str(900 * 10**12))
+    rabbitmq(stack, "rabbitmqctl", "set_disk_free_limit", str(900 * 10**12))
     try:
         yield
     finally:
-        _rabbitmqctl(stack, "set_disk_free_limit", "1GB")
+        rabbitmq(stack, "rabbitmqctl", "set_disk_free_limit", DISK_FREE_LIMIT)
 
 
-def _rabbitmqctl(stack: Stack, *words: str) -> None:
+def rabbitmq(stack: Stack, program: str, *words: str) -> str:
+    """Runs one of RabbitMQ's own commands on the stack's broker; answers what it printed."""
     environment = os.environ | {
         "HOME": str(stack.folder / "rabbitmq"),
         "ERL_EPMD_PORT": str(4379 + int(stack.environment["PORT_OFFSET"])),
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
     }
-    command = ["/bin/sh", "/usr/lib/rabbitmq/bin/rabbitmqctl", "-n", "darkroom@localhost", *words]
+    command = ["/bin/sh", f"/usr/lib/rabbitmq/bin/{program}", "-n", "darkroom@localhost", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @contextmanager

@@ -8,19 +8,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import pika
 import pytest
 
+from observe import causes
 from system.books import Books
 from system.command import Command
 from system.stack import PASSWORD, Stack
 from system.wait import until
 
+CLOCK = "CLOCK_OFF_BY"
 NOWHERE = "127.0.0.1:9"  # the port of "discard": nobody listens
 
 
@@ -164,6 +168,28 @@ def settings(**values: str) -> Broken:
     return broken
 
 
+@contextmanager
+def slow_clock(house: House) -> Iterator[dict[str, str]]:
+    """The command's clock, as far as its requests to S3 tell it, is off by this many seconds."""
+
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=int(os.environ.get(CLOCK, "0")))
+
+    with mock.patch("minio.time.utcnow", now):
+        yield {CLOCK: "-7200"}
+
+
+@contextmanager
+def disk_alarm(house: House) -> Iterator[dict[str, str]]:
+    with causes.disk_alarm(house.stack):
+        yield {}
+
+
+def replica(house: House) -> Any:
+    """Of the stack's own Redis."""
+    return own_redis(house, "--replicaof", "127.0.0.1", str(house.stack.ports["redis"]))
+
+
 def empty_key_file(house: House) -> Any:
     file = house.folder / "no-keys"
     file.touch(mode=0o600)
@@ -188,16 +214,19 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     "Redis wants a password": ("redis_credentials", lambda house: own_redis(house, "--requirepass", "other")),
     "Redis evicts": ("redis_evicts", lambda house: own_redis(house, "--maxmemory-policy", "allkeys-lru")),
     "Redis logs nothing": ("redis_no_aof", lambda house: own_redis(house, "--appendonly", "no")),
+    "Redis is a replica": ("redis_replica", replica),
     "Redis is full": ("redis_full", lambda house: own_redis(house, "--maxmemory", "800kb")),
     "RabbitMQ is away": ("rabbitmq_away", settings(RABBITMQ_URL=f"amqp://a:b@{NOWHERE}/")),
     "RabbitMQ knows another password": ("rabbitmq_credentials", lambda house: amqp(house, password="other")),  # noqa: S106
     "RabbitMQ has no such virtual host": ("rabbitmq_vhost", lambda house: amqp(house, vhost="nowhere")),
+    "RabbitMQ lacks disk": ("rabbitmq_alarm", disk_alarm),
     "a queue has other arguments": ("other_queue", classic_queue),
     "the exchange is of another type": ("other_exchange", topic_exchange),
     "S3 is away": ("s3_away", settings(S3_ENDPOINT=NOWHERE)),
     "S3 knows another secret": ("s3_credentials", settings(S3_SECRET_KEY="another-secret")),  # noqa: S106
     "S3 has no such bucket": ("no_bucket", settings(S3_BUCKET="another-bucket")),
     "S3 lets the second writer win": ("s3_overwrites", forgetful_proxy),
+    "the clock is slow": ("clock", slow_clock),
     "S3 speaks no TLS": ("s3_tls", settings(S3_SECURE="true")),
     "an id key is too short": ("bad_setting", settings(GATEWAY_ID_KEYS="5a" * 31)),
     "a URL is none": ("bad_setting", settings(REDIS_URL="127.0.0.1:6379")),
@@ -228,6 +257,11 @@ def follow(house: House, advice: dict[str, Any], broken: dict[str, str]) -> dict
         case ["rabbitmqadmin", "delete", "exchange", name]:
             with in_vhost(broken["RABBITMQ_URL"]) as channel:
                 channel.exchange_delete(name.removeprefix("name="))
+        case ["rabbitmq-diagnostics", "alarms"]:
+            assert "disk" in causes.rabbitmq(house.stack, "rabbitmq-diagnostics", "alarms")
+            causes.rabbitmq(house.stack, "rabbitmqctl", "set_disk_free_limit", causes.DISK_FREE_LIMIT)
+        case ["timedatectl", "set-ntp", "true"]:  # the tests' machine has no other clock to go by
+            return {key: value for key, value in broken.items() if key != CLOCK}
         case ["openssl", *_]:
             made = subprocess.run(advice["command"], shell=True, capture_output=True, text=True, check=True)  # noqa: S602
             return broken | {advice["key"]: made.stdout.strip()}

@@ -52,7 +52,8 @@ def _shut_out(away: Away, store: Store, settings: Settings) -> Finding:
             return Finding(
                 "clock",
                 f"{away}: this clock and S3's differ",
-                "set the clock of this machine: timedatectl set-ntp true",
+                "let the clocks of both be set by the network; this machine's with the command",
+                command="timedatectl set-ntp true",
             )
         case S3Error(code=code) if code in _KEYS:
             return Finding("s3_credentials", str(away), f"set {_KEYS[code]} to what the server knows", key=_KEYS[code])
