@@ -221,6 +221,51 @@ func TestTheBooksSaySinceWhenTheyCount(t *testing.T) {
 	}
 }
 
+// oneWrite is a gateway that dies after its first command.
+type oneWrite struct{ sent bool }
+
+func (*oneWrite) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (o *oneWrite) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		if o.sent {
+			return errors.New("dead")
+		}
+		o.sent = true
+		return next(ctx, command)
+	}
+}
+
+func (*oneWrite) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func TestAGatewayThatDiesWhileItSetsTheEpochLeavesNoBooksWithoutTheirBeginning(t *testing.T) {
+	s := start(t)
+	dying, other := s.open(t), s.open(t)
+	dying.client.Ping(t.Context()) // what a connection says at its beginning is no write
+	dying.client.AddHook(&oneWrite{})
+	_, _ = dying.Epoch(t.Context(), "one")
+	if _, err := other.Epoch(t.Context(), "another"); err != nil {
+		t.Fatal(err)
+	}
+	if word, err := other.Word(t.Context()); err != nil || word.Since == nil {
+		t.Errorf("%+v, %v", word, err)
+	}
+}
+
+func TestARestoredRedisKeepsItsBeginningAndGetsAnEpoch(t *testing.T) {
+	s := start(t)
+	s.raw.Set(t.Context(), "since", 1795300000000, 0)
+	l := s.open(t)
+	if epoch, err := l.Epoch(t.Context(), "one"); err != nil || epoch != "one" {
+		t.Fatalf("epoch %q, %v", epoch, err)
+	}
+	if word, err := l.Word(t.Context()); err != nil || word.Since == nil || word.Since.UnixMilli() != 1795300000000 {
+		t.Errorf("%+v, %v", word, err)
+	}
+}
+
 func TestHeartbeatsOfEarlierReleasesAreRead(t *testing.T) {
 	files, err := filepath.Glob("../../../contract/examples/released/*/heartbeat/*.json")
 	if err != nil || len(files) == 0 {

@@ -124,12 +124,15 @@ const markBucketMS = 5000 // as claim.lua cuts them
 
 // Epoch answers the mark that a gateway set when Redis was last empty; candidate is put there when there is none. "" when it was lost in between.
 func (l *Ledger) Epoch(ctx context.Context, candidate string) (string, error) {
-	fresh, err := l.client.SetNX(ctx, "epoch", candidate, 0).Result()
+	fresh, err := l.client.MSetNX(ctx, "epoch", candidate, "since", l.Now().UnixMilli()).Result() // both or none
+	if err == nil && !fresh {
+		fresh, err = l.client.SetNX(ctx, "epoch", candidate, 0).Result() // a restored backup brings its own `since`, and no epoch
+	}
 	if err != nil {
 		return "", classify(err)
 	}
 	if fresh {
-		return candidate, classify(l.client.SetNX(ctx, "since", l.Now().UnixMilli(), 0).Err()) // a restored backup brings its own
+		return candidate, nil
 	}
 	epoch, err := l.client.Get(ctx, "epoch").Result()
 	if errors.Is(err, redis.Nil) {

@@ -316,6 +316,33 @@ func TestModelsShowTheirWorkersLineAndPace(t *testing.T) {
 	}
 }
 
+// leaving is a caller who goes away as soon as the record is read.
+type leaving struct {
+	orders.Ledger
+	leave context.CancelFunc
+}
+
+func (l leaving) Read(ctx context.Context, id string) (job.Record, bool, error) {
+	defer l.leave()
+	return l.Ledger.Read(ctx, id)
+}
+
+func TestAnEstimateIsCountedAlthoughTheCallerHasGone(t *testing.T) {
+	b, _ := whole(t)
+	beat(t, b, "w1", `"warm":[]`)
+	b.Redis.HSet(t.Context(), "pace:"+b.Model, "ms", 600, "n", 9)
+	ctx, leave := context.WithCancel(t.Context())
+	d := b.Desk(leaving{b.Ledger, leave}, b.Broker, b.Store)
+	id := submit(t, d).ID
+	b.Succeed(t, b.Desk(b.Ledger, b.Broker, b.Store), id, "picture")
+	if _, err := d.Read(ctx, owner, id); err != nil || ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	if word, err := b.Ledger.Word(t.Context()); err != nil || word.Told != 1 {
+		t.Errorf("%+v, %v", word, err)
+	}
+}
+
 func TestTheServiceCountsWhichOfItsEstimatesHeld(t *testing.T) {
 	b, _ := whole(t)
 	beat(t, b, "w1", `"warm":[]`)

@@ -33,10 +33,16 @@ func (d *Desk) show(ctx context.Context, id string, r *job.Record, places map[st
 	return j, nil
 }
 
-// compare notes how a succeeded job's estimate turned out. It held when it was off by no more than a second, or a fifth of it.
+// countTime bounds how long an answer waits for the books to be written.
+const countTime = 500 * time.Millisecond
+
+// compare notes how a succeeded job's estimate turned out, whether or not the caller is still there: nobody else knows it.
+// It held when it was off by no more than a second, or a fifth of it.
 func (d *Desk) compare(ctx context.Context, j job.Job, late time.Duration) {
 	d.metrics.miss(late)
 	estimate := j.CompletedAt.Sub(j.CreatedAt) - late
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTime)
+	defer cancel()
 	if err := d.ledger.CountEstimate(ctx, late.Abs() <= max(time.Second, estimate/5)); err != nil {
 		d.log.WarnContext(ctx, "estimate not counted", "job_id", j.ID, "error", err) // a figure for people, not worth an error to them
 	}
