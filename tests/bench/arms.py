@@ -17,12 +17,13 @@ LOAD = 0.9
 
 
 class Serial:
-    """The serial loop, in a process of its own."""
+    """The serial loop, in a process of its own; `changes` are variables of its environment."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, **changes: str) -> None:
         command = [sys.executable, "-m", "bench.serial", subject.name]
+        environment = os.environ | {"HF_HUB_OFFLINE": "1"} | changes
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"HF_HUB_OFFLINE": "1"}
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         self._read()
 

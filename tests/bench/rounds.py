@@ -53,8 +53,13 @@ class Bench:
         self._rounds = rounds
         self._opened = opened
         self._folders: list[str] = []
-        self.serial = Serial(subject)
-        opened.callback(self.serial.close)
+        self.serial = self.loop()
+
+    def loop(self, **changes: str) -> Serial:
+        """A serial loop that is ready; `changes` are variables of its environment."""
+        serial = Serial(self.subject, **changes)
+        self._opened.callback(serial.close)
+        return serial
 
     def service(self, **changes: str) -> Service:
         """A warm one, of a private stack."""

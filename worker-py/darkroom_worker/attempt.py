@@ -18,9 +18,9 @@ from darkroom_worker import ends, metrics, source
 from darkroom_worker import ledger as answers
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.ends import OVERDUE, History
-from darkroom_worker.engine import Drawing, EngineDied, Progress, Request, TaskFailed
 from darkroom_worker.ledger import LedgerAway
 from darkroom_worker.messages import Failure, Image, Job, Timings
+from darkroom_worker.order import Drawing, EngineDied, Progress, Request, TaskFailed
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.pool import Barred
 from darkroom_worker.sitting import FailedTogether, Sitting

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,116 +20,13 @@ import structlog
 
 from darkroom_worker import metrics, pipe
 from darkroom_worker.catalog import Model, StallSeconds
+from darkroom_worker.order import Drawing, EngineDied, EngineStopped, Order, Picture, TaskFailed, Unfit, Unloadable
 from darkroom_worker.settings import Settings
 
 START_SECONDS = 900  # importing torch takes seconds; minutes from a cold disk, or beside engines that draw
 _FRAME_LIMIT = 1 << 20
 
 log = structlog.get_logger()
-
-
-class EngineDied(Exception):
-    """The process is gone, whatever it was doing; the text says how it ended.
-
-    blameless: another batch was at work when it ended, or the one that stalled; this one was only being encoded beside it.
-    """
-
-    def __init__(self, reason: str, *, blameless: bool = False) -> None:
-        super().__init__(reason)
-        self.blameless = blameless
-
-
-class EngineStopped(Exception):
-    """The drawing was stopped, as asked."""
-
-
-class TaskFailed(Exception):
-    """The task itself reported an error; transient ones may go better next time."""
-
-    def __init__(self, code: str, message: str, transient: bool) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.transient = transient
-
-
-class Unloadable(Exception):
-    """The model could not be brought into memory; the text says why. code: engine_error or out_of_memory."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Unfit(Exception):
-    """The model is there and does not draw what it should."""
-
-
-@dataclass
-class Progress:
-    """How far a drawing is; the engine writes, the attempt reads."""
-
-    stage: str = "loading_model"
-    step: int = 0
-    steps: int = 0
-    preview: bytes | None = None
-    preview_number: int = 0
-    drawn: asyncio.Event = field(default_factory=asyncio.Event)  # the engine is free for the next job
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One encoded image, as it will be stored."""
-
-    data: bytes
-    content_type: str
-    extension: str
-    width: int
-    height: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What a job's drawing gave; times in ms. batch: images that were denoised together, the most of them."""
-
-    pictures: list[Picture]
-    load_ms: int
-    denoise_ms: int
-    decode_ms: int
-    batch: int
-    warnings: list[str]
-    encode_ms: int = 0  # of decode_ms
-
-
-@dataclass(frozen=True)
-class Request:
-    """A job to be drawn (the message's fields), and whoever follows it. image: the input image's file, or empty."""
-
-    job: Mapping[str, Any]
-    attempt: int
-    progress: Progress
-    image: bytes = b""
-
-    @property
-    def id(self) -> str:
-        return str(self.job["id"])
-
-
-@dataclass(eq=False)
-class Order:
-    """One request on its way through; `result` ends in Drawing, EngineDied, EngineStopped, TaskFailed or the pool's Barred."""
-
-    request: Request
-    result: asyncio.Future[Drawing]
-    load_ms: int = 0
-    pictures: list[Picture] = field(default_factory=list)
-
-    def fail(self, error: Exception) -> None:
-        """No-op for one that has ended, or that nobody waits for."""
-        if not self.result.done():
-            self.result.set_exception(error)
-            self.result.exception()  # its owner may have left: that is no fault to be logged
 
 
 @dataclass(eq=False)

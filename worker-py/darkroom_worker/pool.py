@@ -7,16 +7,17 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from darkroom_worker import metrics
 from darkroom_worker.cancellation import finish
 from darkroom_worker.catalog import Model
-from darkroom_worker.engine import (
+from darkroom_worker.deaths import WITHIN_SECONDS, Deaths
+from darkroom_worker.engine import Engine
+from darkroom_worker.order import (
     Drawing,
-    Engine,
     EngineDied,
     EngineStopped,
     Order,
@@ -25,10 +26,9 @@ from darkroom_worker.engine import (
     Unfit,
     Unloadable,
 )
+from darkroom_worker.place import Place
 from darkroom_worker.settings import Settings
 
-DEATHS = 3
-DEATHS_WITHIN_SECONDS = 300
 GONE_SECONDS = 10  # for a killed process to leave; one that hangs in a driver never does
 QUARANTINE_SECONDS = 30  # so long a sick pool, or a model that failed, is left alone before it is tried again
 GPU_SHARE, CPU_SHARE = 0.85, 0.70  # of the device's memory, for models
@@ -50,49 +50,10 @@ class Loading:
 
 
 @dataclass(eq=False)
-class _Place:
-    """What the pool knows of one model, in memory or not."""
-
-    model: Model
-    engine: Engine | None = None
-    due: bool = True  # to be loaded without being asked, if it fits beside the others
-    bytes: int = 0  # measured at its last load
-    load_ms: int = 0  # of its last load
-    caps: dict[str, int] = field(default_factory=dict)  # of its last load: rows that pay together, by "WIDTHxHEIGHT"
-    barred: str = ""  # why
-    barred_until: float = 0
-    asked_at: float = 0  # by the first of those who wait
-    waiting: list[asyncio.Future[Engine]] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes, or probably will."""
-        return self.bytes or self.model.memory_mb << 20
-
-    @property
-    def wanted(self) -> bool:
-        return any(not waiter.done() for waiter in self.waiting)
-
-    def hand_out(self) -> None:
-        """Whoever waits has a claim on the engine: it draws for them before it may leave."""
-        for waiter in self.waiting:
-            if self.engine and not waiter.done():
-                self.engine.claims += 1
-                waiter.set_result(self.engine)
-        self.waiting.clear()
-
-    def refuse(self, error: Exception) -> None:
-        for waiter in self.waiting:
-            if not waiter.done():
-                waiter.set_exception(error)
-        self.waiting.clear()
-
-
-@dataclass(eq=False)
 class _Draw:
     """Orders that will be drawn as one batch."""
 
-    place: _Place
+    place: Place
     orders: list[Order]
     begun: bool = False
 
@@ -113,7 +74,7 @@ class Pool:
 
     def __init__(self, models: Mapping[str, Model], config: Settings) -> None:
         self._config = config
-        self._places = {model.id: _Place(model) for model in models.values()}
+        self._places = {model.id: Place(model) for model in models.values()}
         # One that stands by has imported what loads weights: that takes seconds, everything else has its own process in no time.
         loading = {model.task for model in models.values() if model.pipeline}
         self._standby = sorted(loading or {model.task for model in models.values()})
@@ -124,7 +85,7 @@ class Pool:
         self._draws: dict[asyncio.Task[None], _Draw] = {}
         self._turn = asyncio.Lock()
         self._last: Engine | None = None  # drew last
-        self._deaths: list[tuple[float, frozenset[str]]] = []
+        self._deaths = Deaths()
         self._stirred = asyncio.Event()  # `run` shall look again
         self._served = False  # some model has been in memory
         self.device = ""  # cpu or cuda, once an engine has told
@@ -356,19 +317,19 @@ class Pool:
                 async with asyncio.timeout(soonest - now if soonest < math.inf else None):
                     await self._stirred.wait()
 
-    async def _load_unasked(self, place: _Place) -> None:
+    async def _load_unasked(self, place: Place) -> None:
         """At the start, after a death, or to see whether what failed works again: only if no other model must leave for it."""
         if self._leaving(place):
             self._leave_cold(place)
         else:
             await self._load(place)
 
-    def _leave_cold(self, place: _Place) -> None:
+    def _leave_cold(self, place: Place) -> None:
         """It is loaded when a job asks for it."""
         place.due, place.barred = False, ""
         self._stir()
 
-    async def _load(self, place: _Place) -> None:
+    async def _load(self, place: Place) -> None:
         """Brings a model into memory, and makes room for it before and after: only then is known what it takes."""
         engine = await self._process_for(place)
         if engine is None:
@@ -388,7 +349,7 @@ class Pool:
         if not (engine.loaded or engine is self._spare):
             engine.dismiss()
 
-    async def _load_in(self, engine: Engine, place: _Place) -> None:
+    async def _load_in(self, engine: Engine, place: Place) -> None:
         name = place.model.id
         self.loading = Loading(name, time.monotonic(), place.load_ms)
         self._stir()
@@ -418,7 +379,7 @@ class Pool:
             self.loading = None
             self._stir()
 
-    def _bar(self, place: _Place, reason: str, code: str, seconds: float | None = None) -> None:
+    def _bar(self, place: Place, reason: str, code: str, seconds: float | None = None) -> None:
         """Jobs of this model wait elsewhere. code: of the error that ends the attempts which asked for it; empty: they are given back."""
         name = place.model.id
         place.barred = reason
@@ -429,7 +390,7 @@ class Pool:
         place.refuse(TaskFailed(code, message, transient=True) if code else Barred(reason))
         self._stir()
 
-    def _leaving(self, place: _Place) -> set[str] | None:
+    def _leaving(self, place: Place) -> set[str] | None:
         """Who must go for `place` to be there within the budget, least recently used first; None when it never fits."""
         if not place.bytes and place.size > self.budget:
             return None
@@ -445,7 +406,7 @@ class Pool:
             taken -= other.size
         return leaving
 
-    async def _make_room(self, leaving: set[str], place: _Place) -> bool:
+    async def _make_room(self, leaving: set[str], place: Place) -> bool:
         """Ends engines once nothing is under way in them. False when nobody wants the place any more: then they stay."""
         going = [(other, other.engine) for name in leaving if (other := self._places[name]).engine]
         for other, _ in going:
@@ -464,13 +425,13 @@ class Pool:
                 await engine.gone()
         return True
 
-    def _let_stay(self, going: list[tuple[_Place, Engine]]) -> None:
+    def _let_stay(self, going: list[tuple[Place, Engine]]) -> None:
         for other, engine in going:
             if not (engine.ended or engine.dismissed):
                 other.engine = engine
                 other.hand_out()
 
-    async def _process_for(self, place: _Place) -> Engine | None:
+    async def _process_for(self, place: Place) -> Engine | None:
         """One that can load: the spare, or one started now. None when it died instead."""
         engine = self._spare
         if engine is None or place.model.task not in engine.tasks:
@@ -536,12 +497,10 @@ class Pool:
             self._spare = None
 
     def _note_death(self, reason: str, cause: frozenset[str]) -> None:
-        """A job that kills every engine it meets is one cause, not many: it ends as poison, and the device is not to blame."""
-        now = time.monotonic()
-        self._deaths = [(at, by) for at, by in self._deaths if now - at < DEATHS_WITHIN_SECONDS] + [(now, cause)]
-        if self.sick or _causes([by for _, by in self._deaths]) >= DEATHS:
-            minutes = DEATHS_WITHIN_SECONDS // 60
-            self.sick = f"engines died {len(self._deaths)} times in {minutes} minutes, last: {reason}"
+        self._deaths.note(cause)
+        if self.sick or self._deaths.too_many:
+            minutes = WITHIN_SECONDS // 60
+            self.sick = f"engines died {self._deaths.count} times in {minutes} minutes, last: {reason}"
             for place in self._places.values():
                 place.refuse(Barred(self.sick))
 
@@ -551,12 +510,3 @@ class Pool:
         self.changed = asyncio.Event()
         for listener in self.listeners:
             listener()
-
-
-def _causes(deaths: Sequence[frozenset[str]]) -> int:
-    """How many different things ended engines: deaths that have a job in common are one; a death without any is one of its own."""
-    found: list[frozenset[str]] = []
-    for death in deaths:
-        akin = [cause for cause in found if cause & death]
-        found = [cause for cause in found if cause not in akin] + [death.union(*akin)]
-    return len(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from darkroom_worker.engine import Drawing, EngineDied, Request, TaskFailed
+from darkroom_worker.order import Drawing, EngineDied, Request, TaskFailed
 from darkroom_worker.pool import Pool
 
 WAIT_SECONDS = 1.0  # for the others, once the first is ready

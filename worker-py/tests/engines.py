@@ -11,7 +11,7 @@ from typing import Any
 from darkroom_worker import settings
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.catalog import Model
-from darkroom_worker.engine import Drawing, Progress, Request
+from darkroom_worker.order import Drawing, Progress, Request
 from darkroom_worker.pool import Pool
 from tests.crew import alive
 

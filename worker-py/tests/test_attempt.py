@@ -16,8 +16,8 @@ import pytest
 from darkroom_worker import attempt as attempts
 from darkroom_worker import workshop as workshops
 from darkroom_worker.attempt import Attempt
-from darkroom_worker.engine import Drawing, Request
 from darkroom_worker.messages import Job
+from darkroom_worker.order import Drawing, Request
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.pool import Pool
 from darkroom_worker.sitting import Sitting

@@ -22,9 +22,9 @@ from darkroom_worker import catalog, line, sitting
 from darkroom_worker.attempt import Attempt
 from darkroom_worker.batcher import Batcher
 from darkroom_worker.cancellation import cancel
-from darkroom_worker.engine import Progress, Request
 from darkroom_worker.line import Delivery
 from darkroom_worker.messages import Job
+from darkroom_worker.order import Progress, Request
 from darkroom_worker.outcome import Ack, Delay, Outcome, Requeue
 from darkroom_worker.sitting import Sitting
 from darkroom_worker.workshop import Workshop

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from darkroom_worker import pool as pools
-from darkroom_worker.engine import EngineDied, EngineStopped, Progress, TaskFailed
+from darkroom_worker.order import EngineDied, EngineStopped, Progress, TaskFailed
 from darkroom_worker.pool import Pool
 from darkroom_worker.tasks import process
 from tests.crew import alive

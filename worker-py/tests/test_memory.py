@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("diffusers", reason="the engine's packages are not installed", exc_type=ImportError)
 
-from darkroom_worker.engine import Drawing, EngineStopped, Progress, Request
+from darkroom_worker.order import Drawing, EngineStopped, Progress, Request
 from darkroom_worker.pool import Pool
 from tests import tiny
 from tests.crew import alive, resident_mib

@@ -17,7 +17,9 @@ from darkroom_worker import metrics, settings
 from darkroom_worker import pool as pools
 from darkroom_worker.cancellation import cancel
 from darkroom_worker.catalog import Model
-from darkroom_worker.engine import EngineDied, EngineStopped, Progress, Request, TaskFailed
+from darkroom_worker.deaths import LIMIT
+from darkroom_worker.deaths import causes as different
+from darkroom_worker.order import EngineDied, EngineStopped, Progress, Request, TaskFailed
 from darkroom_worker.pool import Barred, Pool
 from darkroom_worker.status import Status
 from tests.crew import alive, children
@@ -234,7 +236,7 @@ def test_a_dead_spare_is_replaced_after_a_while_and_without_one_nothing_stands_b
     async def story(pool: Pool) -> None:
         await pool.usable("simulated")
         await until(lambda: len(pool.pids) == 2)
-        for _ in range(pools.DEATHS):
+        for _ in range(LIMIT):
             (spare,) = pool.pids - {pid_of(pool)}
             os.kill(spare, signal.SIGKILL)
             await until(lambda spare=spare: len(pool.pids) == 2 and spare not in pool.pids)  # type: ignore[misc]
@@ -371,7 +373,7 @@ def test_one_row_that_leaves_or_fails_does_not_disturb_the_others(tmp_path: Path
 
 def test_deaths_with_a_job_in_common_have_one_cause() -> None:
     def causes(*deaths: str) -> int:
-        return pools._causes([frozenset(death) for death in deaths])
+        return different([frozenset(death) for death in deaths])
 
     assert causes("a", "a", "a") == 1
     assert causes("ab", "ac", "da") == 1
