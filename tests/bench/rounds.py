@@ -53,7 +53,7 @@ class Bench:
         self._rounds = rounds
         self._opened = opened
         self._folders: list[str] = []
-        self.serial = self.loop()
+        self.serial = self.loop(**subject.loop)
 
     def loop(self, **changes: str) -> Serial:
         """A serial loop that is ready; `changes` are variables of its environment."""

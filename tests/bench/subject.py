@@ -13,7 +13,7 @@ GPU_CATALOGUE = ROOT / ".darkroom" / "bench" / "models.yaml"
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and the settings of its pictures; `settings` are the stack's, `pictures` those of an arm in a round."""
+    """A model and the settings of its pictures; `settings` are the stack's, `loop` the serial loop's, `pictures` those of an arm in a round."""
 
     name: str
     model: str
@@ -25,6 +25,7 @@ class Subject:
     device: str = "cpu"
     prompt: str = "a red mug"
     settings: dict[str, str] = field(default_factory=dict)
+    loop: dict[str, str] = field(default_factory=dict)
 
     @property
     def request(self) -> dict[str, Any]:
@@ -58,7 +59,7 @@ SUBJECTS = {
         ),
         Subject(
             "pocket-studio", "pocket-studio", 128, 20, 12, folder=ROOT / "models" / "pocket-studio",
-            settings={"WORKER_MODELS": "pocket-studio"},
+            settings={"WORKER_MODELS": "pocket-studio"}, loop={"OMP_WAIT_POLICY": "PASSIVE"},
         ),
         _on_gpu(512, 32),
         _on_gpu(1024, 16),
