@@ -17,6 +17,9 @@
 #ifndef GATEWAY_CRASH
 #define GATEWAY_CRASH 0
 #endif
+#ifndef UNCONFIRMED
+#define UNCONFIRMED 0
+#endif
 #ifndef COPIES
 #define COPIES 4                  /* more of one job at once is an error */
 #endif
@@ -31,6 +34,7 @@ mtype job[2] = missing;
 bit lease[2];
 bit slot[2];                      /* published, or moved, within the last 30 s */
 byte newest = NOBODY;             /* the job whose published_at is the later one */
+byte stamper[2];                  /* the janitor whose stamp it is, 0 for anybody else's */
 bit overtaken[2], long_overtaken[2];      /* a message with a later published_at was claimed; more than 30 s ago */
 /* RabbitMQ */
 byte queue[ROOM], waiting, copies[2], delayed[2];
@@ -39,7 +43,7 @@ byte held[2] = NOBODY;            /* unacked at worker w: its heartbeat lists it
 bit verdict[2];
 byte working[2] = NOBODY;
 byte passes;                      /* janitors in the middle of a pass */
-byte crashes = CRASH, losses = LOST, wipes = WIPE, flushes = FLUSH, gateway_crashes = GATEWAY_CRASH;
+byte crashes = CRASH, losses = LOST, wipes = WIPE, flushes = FLUSH, gateway_crashes = GATEWAY_CRASH, unconfirmed = UNCONFIRMED;
 
 /* Tags: pan prints an assertion as it reads, so this names the property that breaks. README.md lists them. */
 bit copies_stay_few = 1;
@@ -54,7 +58,7 @@ inline take_out(k) {
 inline drop(w) { if :: held[w] != NOBODY -> copies[held[w]]--; held[w] = NOBODY :: else fi }
 
 /* published_at becomes now: whatever is claimed from here on has not overtaken it yet. */
-inline stamp(j) { newest = j; overtaken[j] = 0; long_overtaken[j] = 0 }
+inline stamp(j) { newest = j; stamper[j] = 0; overtaken[j] = 0; long_overtaken[j] = 0 }
 
 inline claim(w, j, answer) {
   if                                                    /* the high mark, whatever the answer */
@@ -86,6 +90,9 @@ inline again(j, answer) {
      slot[j] = 1;
 #ifndef WITHOUT_STAMP
      stamp(j);
+#endif
+#if UNCONFIRMED
+     stamper[j] = _pid;
 #endif
      answer = OK
   fi }
@@ -129,17 +136,27 @@ claiming:
 #endif
 #define UNHELD(j) ((job[j] == queued || (job[j] == running && !lease[j])) && !slot[j] && held[0] != j && held[1] != j)
 
-/* The queue is measured at the start of the pass; the other janitor may be faster with `again`. */
+#define UNSENT(j) ((job[j] == queued || (job[j] == running && !lease[j])) && stamper[j] == _pid)
+
+/* The queue is measured at the start of the pass; the other janitor may be faster with `again`. A publish that is not confirmed may have
+ * arrived or not: whoever has the slot repeats it in a later pass, while the stamp is still its own. */
 proctype Lost() {
-  byte j; mtype told = none;
+  byte j, unsent = NOBODY; mtype told = none;
   do
-  :: atomic { if :: IS_LOST(0) -> j = 0 :: IS_LOST(1) -> j = 1 fi; passes++ };
+  :: atomic { unsent == NOBODY; if :: IS_LOST(0) -> j = 0 :: IS_LOST(1) -> j = 1 fi; passes++ };
      d_step { again(j, told) };
      if
      :: d_step { told == OK -> publish(j); j = 0; told = none; passes-- }
+     :: d_step { told == OK && unconfirmed > 0 -> unconfirmed--; unsent = j; publish(j); j = 0; told = none; passes-- }
+     :: d_step { told == OK && unconfirmed > 0 -> unconfirmed--; unsent = j; j = 0; told = none; passes-- }
      :: d_step { told == OK && gateway_crashes > 0 -> gateway_crashes--; j = 0; told = none; passes-- }
      :: d_step { told != OK -> j = 0; told = none; passes-- }
      fi
+  :: d_step { unsent != NOBODY && UNSENT(unsent) -> publish(unsent); unsent = NOBODY }
+  :: d_step { unsent != NOBODY && UNSENT(unsent) && unconfirmed > 0 -> unconfirmed--; publish(unsent) }
+  :: d_step { unsent != NOBODY && UNSENT(unsent) && unconfirmed > 0 -> unconfirmed-- }
+  :: d_step { unsent != NOBODY && !UNSENT(unsent) -> unsent = NOBODY }
+  :: d_step { unsent != NOBODY && gateway_crashes > 0 -> gateway_crashes--; unsent = NOBODY }
   od }
 
 proctype Time() {

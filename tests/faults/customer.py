@@ -16,6 +16,7 @@ from system.client import Client
 RETRY_SECONDS = 0.5
 POLL_SECONDS = 0.7
 PATIENCE_SECONDS = 240  # for one job to end: a dead host's lease, three times
+AUDIT_PAUSE_SECONDS = 0.005  # a gateway lets an owner ask 200 times a second
 MODELS = ("simulated",) * 4 + ("spare",)
 
 
@@ -48,6 +49,7 @@ class Customer:
         self._random = random.Random(f"{self.seed}-{self.number}")
         self._count = 0
         self._open: list[Order] = []
+        self._accepted: dict[str, str] = {}  # job by key
         self._ended: dict[str, list[dict[str, Any]]] = {}
         self.others: list[Customer] = []
 
@@ -72,20 +74,36 @@ class Customer:
                 self._look_back()
 
     def audit(self, books: Books) -> list[str]:
-        """Enters what both gateways tell of every job into the books, and answers what is wrong with jobs and pictures."""
-        lists = [self._jobs(gateway) for gateway in range(len(self.gateways))]
+        """Asks both gateways for every accepted job by its id, then for the owner's list, and enters what they tell into the books.
+
+        Answers what is wrong with jobs and pictures. The ids come first: after a loss of Redis a list is whole again once each job was read.
+        """
+        gateways = range(len(self.gateways))
+        for key, job in self._accepted.items():
+            for gateway in gateways:
+                answer = self._ask("audit", "GET", f"/v1/jobs/{job}", key, job, gateway)
+                if answer is not None and answer.status_code == 200:
+                    books.final[job] = str(answer.json()["status"])
+                time.sleep(AUDIT_PAUSE_SECONDS)
+        lists = [self._jobs(gateway) for gateway in gateways]
         wrong = [] if all(one == lists[0] for one in lists) else [f"the gateways differ over customer {self.number}"]
         for job in lists[0]:
             books.listed[job["metadata"].get("key", NAMELESS)].append(job["id"])
             books.final[job["id"]] = str(job["status"])
-            if job["attempt"] > job["max_attempts"]:
-                wrong.append(f"{job['id']} took {job['attempt']} attempts")
-            if (job["error"] or {}).get("code") == "state_lost":
-                wrong.append(f"lost: {job['id']} failed because nobody knew it any more")
-            for output in job["outputs"]:
-                answer = self._client.request("GET", output["url"])
-                if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != output["sha256"]:
-                    wrong.append(f"{output['url']}: {answer.status_code}, or other bytes than its hash")
+            wrong += self._inspect(job)
+        return wrong
+
+    def _inspect(self, job: dict[str, Any]) -> list[str]:
+        wrong = []
+        if job["attempt"] > job["max_attempts"]:
+            wrong.append(f"{job['id']} took {job['attempt']} attempts")
+        if (job["error"] or {}).get("code") == "state_lost":
+            wrong.append(f"lost: {job['id']} failed because nobody knew it any more")
+        for output in job["outputs"]:
+            answer = self._client.request("GET", output["url"])
+            if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != output["sha256"]:
+                wrong.append(f"{output['url']}: {answer.status_code}, or other bytes than its hash")
+            time.sleep(AUDIT_PAUSE_SECONDS)
         return wrong
 
     def _jobs(self, gateway: int) -> list[dict[str, Any]]:
@@ -124,6 +142,7 @@ class Customer:
             )
             if answer is not None and answer.status_code in (200, 202):
                 order.job, order.due = str(answer.json()["id"]), now + self._random.random()
+                self._accepted[order.key] = order.job
                 order.patience = now + PATIENCE_SECONDS
                 if self._random.random() < 0.12:
                     order.cancel_at = now + self._random.random() * 1.5
@@ -154,8 +173,10 @@ class Customer:
         if foreign:
             self._ask("pry", "GET", f"/v1/jobs/{foreign[-1]}", "", foreign[-1])
 
-    def _ask(self, act: str, method: str, path: str, key: str, job: str, **more: Any) -> httpx.Response | None:
-        gateway = self._random.randrange(len(self.gateways))
+    def _ask(
+        self, act: str, method: str, path: str, key: str, job: str, gateway: int | None = None, **more: Any
+    ) -> httpx.Response | None:
+        gateway = self._random.randrange(len(self.gateways)) if gateway is None else gateway
         try:
             answer = self._client.request(method, path, gateway, **more)
         except httpx.TransportError:

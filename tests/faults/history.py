@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class History:
     told: list[Told] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    _open: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> float:
@@ -59,6 +60,15 @@ class History:
         state = str(body.get("status", "")) if status in (200, 202) else ""
         with self._lock:
             self.told.append(Told(self.now(), client, act, key, job, status, state, outputs))
+            if act == "submit" and state:
+                self._open.add(job)
+            if state in FINAL:
+                self._open.discard(job)
+
+    def pending(self) -> list[str]:
+        """Jobs that were accepted and that nobody has seen end."""
+        with self._lock:
+            return list(self._open)
 
     def struck(self, kind: str, target: str = "") -> None:
         with self._lock:
@@ -85,7 +95,7 @@ def read(path: Path) -> tuple[History, Books]:
 
 def complaints(history: History, books: Books) -> list[str]:
     """What cannot be: one sentence each."""
-    return [*_told(history), *_ends(history, books), *_doubles(history, books)]
+    return [*_told(history), *_ends(history, books), *_doubles(history, books), *_strangers(history, books)]
 
 
 def _told(history: History) -> list[str]:
@@ -96,7 +106,7 @@ def _told(history: History) -> list[str]:
     for line in history.told:
         if line.status >= 500 and line.status != 503:
             wrong.append(f"{line.at}: {line.act} of {line.job or line.key} was answered {line.status}")
-        if line.act in ("poll", "cancel", "image") and line.status in (404, 410) and line.job in known:
+        if line.act in ("poll", "cancel", "image", "audit") and line.status in (404, 410) and line.job in known:
             wrong.append(f"{line.at}: lost: {line.act} of {line.job} was answered {line.status}")
         if line.act == "pry" and line.status not in (404, 429, 503, 0):
             wrong.append(f"{line.at}: a stranger was told {line.status} of {line.job}")
@@ -141,6 +151,18 @@ def _doubles(history: History, books: Books) -> list[str]:
             wrong.append(f"{key} was told {job}, listed is {books.listed.get(key)}")
     refused = [key for key, statuses in answers.items() if not statuses & {0, 200, 202}]
     return wrong + [f"refused, and yet there: {key} made {books.listed[key]}" for key in refused if key in books.listed]
+
+
+def _strangers(history: History, books: Books) -> list[str]:
+    """Whatever a list shows was accepted, or is of a submit whose answer was lost."""
+    accepted = set(history.accepted().values())
+    unanswered = Counter(line.key for line in history.told if line.act == "submit" and line.status == 0)
+    more = {key: [job for job in ids if job not in accepted] for key, ids in books.listed.items()}
+    nameless = more.pop(NAMELESS, [])
+    wrong = [f"nobody asked for {ids} of {key}" for key, ids in more.items() if ids and key not in unanswered]
+    if len(nameless) > unanswered.total():
+        wrong.append(f"nobody asked for some of {nameless}: {unanswered.total()} submits were not answered")
+    return wrong
 
 
 LONGEST_ASK = 30  # s that a client waits for an answer

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def brew(stack: Stack, storm: Storm, keep: Path | None = None, sweep: bool = Fal
     threads = [threading.Thread(target=customer.run, args=(over,)) for customer in customers]
     for thread in threads:
         thread.start()
-    weather = Weather(stack, failpoints, lambda fault: history.struck(fault.kind, str(fault)))
+    weather = Weather(stack, failpoints, lambda fault: history.struck(fault.kind, str(fault)), history.pending)
     weather.run(forecast(storm.seed, storm.seconds, storm.faults, stack, failpoints))
     enough = until_enough(history, storm.jobs)
     over.set()
@@ -147,8 +148,8 @@ def judge(stack: Stack, customers: list[Customer], history: History, books: Book
         until(lambda: not ledger.live(), CALM_SECONDS, "every job has ended", pause=0.5)
     except AssertionError as error:
         wrong.append(str(error))
-    for customer in customers:
-        wrong += customer.audit(books)
+    with ThreadPoolExecutor(len(customers)) as pool:
+        wrong += itertools.chain.from_iterable(pool.map(lambda customer: customer.audit(books), customers))
     if ledger.unaccounted():
         wrong.append(f"unaccounted: {ledger.unaccounted()}")
     return wrong + complaints(history, books)

@@ -58,6 +58,17 @@ LIES: dict[str, tuple[str, Lie]] = {
     "a job that vanishes": ("stuck or lost", lambda _, books: books.final.pop("A")),
     "two jobs for one key": ("doubled", lambda _, books: books.listed["a"].append("A2")),
     "another job than was told": ("a was told A", lambda _, books: books.listed.update(a=["A2"])),
+    "a job that its owner's list lacks": ("a was told A, listed is []", lambda _, books: books.listed["a"].clear()),
+    "a job that is unknown in the end": ("lost: audit", lambda history, _: history.add(0, "audit", "a", "A", 404)),
+    "another end in the end": (
+        "changed:",
+        lambda history, _: history.add(0, "audit", "b", "B", 200, {"status": "succeeded"}),
+    ),
+    "a job that nobody asked for": ("nobody asked for ['D'] of d", lambda _, books: books.listed.update(d=["D"])),
+    "more nameless jobs than lost answers": (
+        "nobody asked for some of ['one', 'two']",
+        lambda _, books: books.listed.update({NAMELESS: ["one", "two"]}),
+    ),
     "a refused job that is there": ("refused, and yet there", lambda _, books: books.listed.update(c=["C"])),
 }
 
@@ -74,8 +85,15 @@ def test_the_checker_sees(name: str, tmp_path: Path) -> None:
 
 def test_a_job_that_ended_while_it_was_forgotten_is_there_without_its_key() -> None:
     history, books = honest()
-    books.listed[NAMELESS] = [*books.listed.pop("b"), "one", "and another"]
+    books.listed[NAMELESS] = [*books.listed.pop("b"), "of the submit without an answer"]
     assert not complaints(history, books)
+
+
+def test_a_job_is_pending_from_its_acceptance_until_somebody_has_seen_its_end() -> None:
+    history, _ = honest()
+    history.add(1, "submit", "d", "D", 202, {"status": "queued"})
+    history.add(1, "poll", "d", "D", 200, {"status": "running"})
+    assert history.pending() == ["D"]
 
 
 def test_a_key_that_a_flush_forgot_may_make_two_jobs() -> None:

@@ -3,7 +3,12 @@
 from types import SimpleNamespace
 from typing import Any
 
-from faults.weather import LOSES_MESSAGES, QUIET_SECONDS, REPUBLISH_SECONDS, forecast
+import pytest
+
+from faults.failpoints import Failpoints
+from faults.weather import LOSES_MESSAGES, QUIET_SECONDS, REPUBLISH_SECONDS, Fault, Weather, forecast
+from system.client import Client, lasting
+from system.stack import Stack
 
 STACK: Any = SimpleNamespace(gateways=["a", "b"], workers=["worker-0", "worker-1"])
 FAILPOINTS: Any = SimpleNamespace(of=lambda half: ("put_verdict.before", "settle.after"))
@@ -25,3 +30,19 @@ def test_no_messages_are_lost_and_s3_is_there_around_a_flush_of_redis() -> None:
             assert not [fault for fault in near if fault.kind in LOSES_MESSAGES]
             assert not [fault for fault in near if fault.target == "s3" and abs(fault.at - flush) < QUIET_SECONDS]
     assert flushes > len(SEEDS) / 2
+
+
+@pytest.mark.timeout(120)
+def test_a_flush_waits_until_what_a_queue_lost_is_in_a_queue_again(stack: Stack, client: Client) -> None:
+    busy = [client.accepted(**lasting(3)) for _ in stack.workers]
+    for job in busy:
+        client.running(job)
+    waiting = [client.accepted() for _ in range(5)]
+    struck: list[str] = []
+    weather = Weather(
+        stack, Failpoints(stack), lambda fault: struck.append(fault.kind), pending=lambda: [*busy, *waiting]
+    )
+    weather.run([Fault(0, "purge queue", "simulated"), Fault(0.1, "flush", "redis")])
+    assert struck == ["purge queue", "flush"]
+    for job in (*busy, *waiting):
+        client.succeeded(job, 60)

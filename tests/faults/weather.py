@@ -17,6 +17,7 @@ from faults.failpoints import KINDS, Failpoints
 from system.books import Books
 from system.broker import JOBS, Broker
 from system.stack import Stack
+from system.wait import until
 
 SERVICES = ("rabbitmq", "redis", "s3")
 MODELS = ("simulated", "spare")
@@ -73,11 +74,15 @@ CLIMATE = {
     "delete exchange": Climate(1, "rabbitmq"),
     "roll": Climate(4, "halves"),
 }
-# Losing two parts at once is survived by no promise. With S3 away an end may stand in Redis alone, and what a queue lost
-# is in Redis alone until the janitor has published it again: no flush of Redis then, nor a loss of messages before it has restored them.
+# Losing two parts at once is survived by no promise. With S3 away an end may stand in Redis alone, and what a queue lost is in Redis
+# alone until it has been published again; what an emptied Redis lost is in a queue alone until a worker meets it. The forecast keeps such
+# faults this far apart, and each waits until what is left is no longer the only copy: other faults may delay that.
 QUIET_SECONDS = 6
 REPUBLISH_SECONDS = 60
+PATIENCE_SECONDS = 120
 LOSES_MESSAGES = {"delete queue", "purge queue"}
+LOSES_A_COPY = LOSES_MESSAGES | {"flush"}
+FLUSH = "if redis.call('ZCARD', 'unsealed') > 0 then return 0 end redis.call('FLUSHALL') return 1"
 
 
 def forecast(
@@ -134,10 +139,17 @@ def _calmed(fault: Fault, flushes: list[float], worker: str) -> Fault:
 class Weather:
     """Carries a forecast out on a stack. Each fault has a thread of its own, so that they overlap."""
 
-    def __init__(self, stack: Stack, failpoints: Failpoints, told: Callable[[Fault], None]) -> None:
+    def __init__(
+        self, stack: Stack, failpoints: Failpoints, told: Callable[[Fault], None],
+        pending: Callable[[], Collection[str]] = tuple,
+    ) -> None:  # fmt: skip
+        """`pending`: the jobs that were accepted and that no client has seen end."""
         self._stack = stack
         self._failpoints = failpoints
         self._told = told
+        self._pending = pending
+        self._turn = threading.Lock()  # one loss of a copy at a time
+        self._lost_messages = 0  # when a queue last lost what it held, ms of Redis' time
         self._books = Books(stack)
         self._broker = Broker(stack.amqp_url)
         self.failed: list[str] = []  # faults that could not be carried out: what they hit was down already
@@ -157,11 +169,51 @@ class Weather:
 
     def _carry_out(self, fault: Fault) -> None:
         try:
+            if fault.kind in LOSES_A_COPY:
+                self._lose_a_copy(fault)
+                return
             with self._act(fault):
                 self._told(fault)
                 time.sleep(fault.seconds)
         except Exception as error:  # whatever it hit was down just then; the others go on
             self.failed.append(f"{fault}: {error!r}"[:200])
+
+    def _lose_a_copy(self, fault: Fault) -> None:
+        """Strikes as soon as that takes nobody's last copy; if it would do so for too long, an engine is killed instead."""
+        lose = self._flush if fault.kind == "flush" else self._lose_messages
+        with self._turn:
+            try:
+                until(lambda: lose(fault), PATIENCE_SECONDS, f"{fault} takes nobody's last copy", pause=0.2)
+            except AssertionError:
+                fault = Fault(fault.at, "kill engine", self._stack.workers[0])
+                _kill(self._stack, "engine", fault.target)
+            self._told(fault)
+
+    def _flush(self, _: Fault) -> bool:
+        """All of Redis, unless an end or a message is nowhere else."""
+        if not all(self._has_message(job) for job in self._pending()):
+            return False
+        return bool(self._books.redis.eval(FLUSH, 0))
+
+    def _has_message(self, job: str) -> bool:
+        """False while Redis may have the only copy: not claimed since a queue lost what it held, or not yet published."""
+        record = self._books.record(job)
+        if record.get("state") not in ("submitting", "queued", "running"):
+            return True
+        if self._books.redis.zscore("outbox", job) is not None:
+            return False
+        return max(int(record["created_at"]), int(record["fence"])) > self._lost_messages
+
+    def _lose_messages(self, fault: Fault) -> bool:
+        """All that a queue holds, unless Redis has no record of a job yet."""
+        if not all(self._books.record(job) for job in self._pending()):
+            return False
+        act = fault.kind.split()[0]
+        try:
+            getattr(self._broker, act)(f"{JOBS}.{fault.target}")
+        finally:
+            self._lost_messages = self._books.now()
+        return True
 
     def _act(self, fault: Fault) -> AbstractContextManager[object]:
         proxy, redis, target = self._stack.proxy, self._books.redis, fault.target
@@ -182,8 +234,6 @@ class Weather:
                 return proxy.toxic(target, "limit_data", stream="upstream", bytes=1500)
             case ["failpoint"]:
                 self._failpoints.arm(*target.split())
-            case ["flush"]:
-                redis.flushall()
             case ["forget", _]:
                 redis.script_flush()
             case ["kick", _]:
@@ -194,8 +244,8 @@ class Weather:
                 return self._without_memory()
             case ["delete", "exchange"]:
                 self._broker.delete_exchange(JOBS)
-            case [act, "queue"]:
-                getattr(self._broker, act)(f"{JOBS}.{target}")
+            case ["unbind", _]:
+                self._broker.unbind(f"{JOBS}.{target}")
             case ["roll"]:
                 self._stack.roll(target)
         return nullcontext()

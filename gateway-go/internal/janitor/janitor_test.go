@@ -42,7 +42,7 @@ func open(t *testing.T) *house {
 // hire puts a fresh janitor in place, who remembers nothing.
 func (h *house) hire(p janitor.Broker, s *store.Store) {
 	h.metrics = prometheus.NewRegistry()
-	desk := h.Desk(h.Ledger, h.Broker, s)
+	desk := h.Desk(h.Ledger, p, s)
 	h.janitor = janitor.New(desk, h.Ledger, p, s, h.Decoder, []string{h.Model}, time.Second, testbed.Retention, slog.New(slog.DiscardHandler), h.metrics)
 }
 

@@ -3,6 +3,8 @@ package janitor
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"darkroom/gateway/internal/broker"
@@ -18,6 +20,9 @@ const (
 // findLost publishes messages that are nowhere: not in the queue, not with a worker. It acts on what looked lost in two passes, because a message
 // on its way to a worker is in neither place for a moment.
 func (j *Janitor) findLost(ctx context.Context) error {
+	if err := j.sendUnsent(ctx); err != nil {
+		return err
+	}
 	looksLost := map[string]bool{}
 	for _, model := range j.models {
 		if err := j.findLostOf(ctx, model, looksLost); err != nil {
@@ -59,8 +64,46 @@ func (j *Janitor) findLostOf(ctx context.Context, model string, looksLost map[st
 		if err != nil {
 			return err
 		}
-		if !refused && j.publish(ctx, id, r, publishedAt, "lost") == broker.Unknown {
-			return fmt.Errorf("publish: %s", broker.Unknown)
+		if refused {
+			continue
+		}
+		if err := j.send(ctx, id, r, publishedAt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send publishes a lost message under its new stamp, and remembers it until that is confirmed.
+func (j *Janitor) send(ctx context.Context, id string, r job.Record, publishedAt int64) error {
+	j.unsent[id] = publishedAt
+	outcome := j.publish(ctx, id, r, publishedAt, "lost")
+	switch outcome {
+	case broker.Acked:
+		delete(j.unsent, id)
+	case broker.Unknown: // so it would be for the others
+		return fmt.Errorf("publish: %s", outcome)
+	}
+	return nil
+}
+
+// sendUnsent tries again, oldest first, what was found lost and not confirmed: its slot keeps every other janitor from it, and its new stamp keeps it
+// from looking lost for as long as the line is.
+func (j *Janitor) sendUnsent(ctx context.Context) error {
+	ids := slices.Sorted(maps.Keys(j.unsent))
+	records, err := j.ledger.ReadAll(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		stamp, r, now := j.unsent[id], records[id], j.ledger.Now().UnixMilli()
+		waiting := r.State == job.StateQueued && r.NotBefore <= now || r.State == job.StateRunning && r.LeaseUntil <= now
+		if !waiting || r.PublishedAt != stamp || r.Version != job.MessageVersion {
+			delete(j.unsent, id)
+			continue
+		}
+		if err := j.send(ctx, id, r, stamp); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"darkroom/gateway/internal/broker"
 	"darkroom/gateway/internal/janitor"
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/tracing"
@@ -139,6 +140,42 @@ func TestADeletedQueueIsDeclaredAndFilledAgain(t *testing.T) {
 	h.pass(t, 2)
 	if got, _ := h.Message(t); got.ID != id {
 		t.Errorf("%+v", got)
+	}
+}
+
+// deaf loses the next messages, and confirms none of them.
+type deaf struct {
+	janitor.Broker
+	loses int
+}
+
+func (d *deaf) Publish(ctx context.Context, e broker.Envelope) broker.Outcome {
+	if d.loses > 0 {
+		d.loses--
+		return broker.Unknown
+	}
+	return d.Broker.Publish(ctx, e)
+}
+
+func TestALostMessageWhosePublishIsNotConfirmedIsPublishedInTheNextPass(t *testing.T) {
+	h := open(t)
+	h.hire(&deaf{h.Broker, 2}, h.Store)
+	id := h.submit(t)
+	h.purge(t)
+	h.age(t, id, 16*time.Second, "published_at")
+	h.pass(t, 2)
+	h.submit(t) // from here on the queue is not empty, and nothing overtakes what is missing
+	h.pass(t, 1)
+	if h.depth(t) != 1 {
+		t.Fatal("nothing was lost, so nothing is shown")
+	}
+	h.pass(t, 3)
+	if h.depth(t) != 2 {
+		t.Fatalf("%d messages for two jobs", h.depth(t))
+	}
+	h.Message(t)
+	if m, _ := h.Message(t); m.ID != id {
+		t.Errorf("published again is %s", m.ID)
 	}
 }
 
