@@ -87,10 +87,10 @@ class Customer:
                 time.sleep(AUDIT_PAUSE_SECONDS)
         lists = [self._jobs(gateway) for gateway in gateways]
         wrong = [] if all(one == lists[0] for one in lists) else [f"the gateways differ over customer {self.number}"]
-        for job in lists[0]:
-            books.listed[job["metadata"].get("key", NAMELESS)].append(job["id"])
-            books.final[job["id"]] = str(job["status"])
-            wrong += self._inspect(job)
+        for listed in lists[0]:
+            books.listed[listed["metadata"].get("key", NAMELESS)].append(listed["id"])
+            books.final[listed["id"]] = str(listed["status"])
+            wrong += self._inspect(listed)
         return wrong
 
     def _inspect(self, job: dict[str, Any]) -> list[str]:
