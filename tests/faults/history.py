@@ -78,6 +78,11 @@ class History:
         """Job by idempotency key, of every submit that was answered 200 or 202."""
         return {line.key: line.job for line in self.told if line.act == "submit" and line.status in (200, 202)}
 
+    def accepted_under_faults(self) -> int:
+        """How many jobs were accepted before the last fault struck; what came later met what the faults had left."""
+        last = max((fault["at"] for fault in self.faults), default=0)
+        return len({line.job for line in self.told if line.act == "submit" and line.state and line.at <= last})
+
     def write(self, path: Path, books: Books) -> None:
         lines = self.faults + [asdict(line) for line in self.told]
         lines = [*sorted(lines, key=lambda line: line["at"]), vars(books)]

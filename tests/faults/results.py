@@ -37,7 +37,7 @@ def _told(counts: dict[str, int]) -> str:
 
 def _storm(line: Line) -> list[Any]:
     return [
-        line["seed"], line["seconds"], line["faults"], line["jobs"], _told(line["outcomes"]),
+        line["seed"], line["seconds"], line["faults"], line["jobs"], line["under"], _told(line["outcomes"]),
         f"{line['p50']} / {line['p99']}", line["complaints"],
     ]  # fmt: skip
 
@@ -56,7 +56,10 @@ def _roll(line: Line) -> list[Any]:
 
 
 TABLES: dict[str, tuple[list[str], Callable[[Line], list[Any]]]] = {
-    "storms": (["seed", "seconds", "faults", "jobs", "outcomes", "p50 / p99, s", "complaints"], _storm),
+    "storms": (
+        ["seed", "seconds", "faults", "jobs", "accepted while faults struck", "outcomes", "p50 / p99, s", "complaints"],
+        _storm,
+    ),
     "recoveries": (["fault", "median, s", "worst, s", "times", "promised"], _recovery),
     "rolls": (["rolling restarts", "seconds", "outcomes", "attempts spent"], _roll),
     "soaks": (["minutes", "mild faults", "outcomes", "memory", "descriptors", "goroutines", "asyncio tasks"], _soak),

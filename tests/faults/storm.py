@@ -53,6 +53,7 @@ class Report:
     took: float
     faults: Counter[str]
     jobs: Counter[str]
+    under: int  # jobs that were accepted before the last fault struck
     latency: tuple[float, float]  # s, median and 99th percentile, submit to a final answer
     statuses: Counter[int]
     wrong: list[str]
@@ -60,7 +61,7 @@ class Report:
     def line(self) -> dict[str, object]:
         """For the table of results."""
         return {
-            "seed": self.storm.seed, "seconds": round(self.took), "jobs": self.jobs.total(), "outcomes": dict(self.jobs),
+            "seed": self.storm.seed, "seconds": round(self.took), "jobs": self.jobs.total(), "under": self.under, "outcomes": dict(self.jobs),
             "faults": self.faults.total(), "kinds": dict(sorted(self.faults.items())),
             "p50": round(self.latency[0], 1), "p99": round(self.latency[1], 1), "complaints": len(self.wrong),
         }  # fmt: skip
@@ -74,7 +75,7 @@ class Report:
         lines = [
             f"seed       {self.storm.seed}, {self.took:.0f} s",
             f"faults     {told(self.faults)}",
-            f"jobs       {told(self.jobs)}",
+            f"jobs       {told(self.jobs)}, {self.under} of them accepted while faults struck",
             "answers    " + ", ".join(f"{status or 'none'} {count}" for status, count in sorted(self.statuses.items())),
             f"latency    p50 {self.latency[0]:.1f} s, p99 {self.latency[1]:.1f} s",
             f"complaints {len(self.wrong)}",
@@ -110,6 +111,7 @@ def brew(stack: Stack, storm: Storm, keep: Path | None = None, sweep: bool = Fal
         history.now(),
         Counter(fault["fault"] for fault in history.faults),
         Counter(books.final.values()),
+        history.accepted_under_faults(),
         latencies(history),
         Counter(line.status for line in history.told),
         wrong,

@@ -103,3 +103,12 @@ def test_a_key_that_a_flush_forgot_may_make_two_jobs() -> None:
     history.add(0, "submit", "a", "A2", 202, {"status": "queued"})
     books.final["A2"] = "succeeded"
     assert complaints(history, books) == []
+
+
+def test_a_job_is_counted_under_faults_if_it_was_accepted_before_the_last_one() -> None:
+    history = History()
+    history.add(0, "submit", "a", "A", 202, {"status": "queued"})
+    history.struck("flush")
+    history.began -= 1  # a second later
+    history.add(0, "submit", "b", "B", 202, {"status": "queued"})
+    assert history.accepted_under_faults() == 1
