@@ -153,6 +153,16 @@ def wrong_books(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
+def frozen_worker(stack: Stack) -> Iterator[None]:
+    """As when its machine hangs or is cut off: it says nothing, and no goodbye."""
+    parts = stack.freeze("worker-1")
+    try:
+        yield
+    finally:
+        stack.thaw(parts)
+
+
+@contextmanager
 def disk_alarm(stack: Stack) -> Iterator[None]:
     rabbitmq(stack, "rabbitmqctl", "set_disk_free_limit", str(900 * 10**12))
     try:
@@ -195,6 +205,7 @@ CAUSES = (
         ("WorkerDown", "NoWorkerReady", "QueueNearlyFull", "QueueFull", "QueueSlow"),
         jobs_without_workers,
     ),
+    Cause("a worker is frozen", ("WorkerLost",), frozen_worker),
     Cause("ten jobs draw no picture", ("JobsFailing",), failing_jobs),
     Cause("an engine is killed four times", ("EnginesDying",), dying_engines),
     Cause("a model cannot be loaded any more", ("ModelBarred",), broken_model),

@@ -54,6 +54,7 @@ type Ledger interface {
 	Restore(ctx context.Context, m job.Message, outbox bool) (job.State, error)
 	Mark(ctx context.Context, model string, before time.Time) (int64, error)
 	Workers(context.Context) ([]ledger.Heartbeat, error)
+	Lost(context.Context) (int, error)
 	Books(context.Context) (job.Ledger, error)
 	Waiting(ctx context.Context, model string) (length int, oldest time.Duration, err error)
 }

@@ -15,6 +15,7 @@ type metrics struct {
 	unaccounted prometheus.Gauge
 	waiting     *prometheus.GaugeVec
 	oldest      *prometheus.GaugeVec
+	lost        prometheus.Gauge
 	sealed      prometheus.Counter
 	failures    *prometheus.CounterVec
 	passed      prometheus.Gauge
@@ -38,6 +39,9 @@ func newMetrics(registry prometheus.Registerer, models []string) *metrics {
 		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "darkroom_queue_oldest_seconds", Help: "How long ago the oldest job in the line of a model was submitted; 0 when nobody waits.",
 		}, []string{"model"}),
+		lost: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "darkroom_workers_lost", Help: "Workers that fell silent within the last hour and did not leave in good order.",
+		}),
 		sealed: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkroom_sealed_late_total", Help: "Verdicts written into S3 later than their jobs ended, because S3 was away."}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "darkroom_janitor_step_failures_total", Help: "Steps of the janitor that failed and wait for the next pass.",
@@ -60,7 +64,7 @@ func newMetrics(registry prometheus.Registerer, models []string) *metrics {
 	for _, reason := range []string{"outbox", "lost", "dead"} {
 		m.republished.WithLabelValues(reason)
 	}
-	registry.MustRegister(m.republished, m.dead, m.swept, m.losses, m.books, m.unaccounted, m.waiting, m.oldest, m.sealed, m.failures, m.passed)
+	registry.MustRegister(m.republished, m.dead, m.swept, m.losses, m.books, m.unaccounted, m.waiting, m.oldest, m.lost, m.sealed, m.failures, m.passed)
 	return m
 }
 
@@ -84,5 +88,10 @@ func (j *Janitor) publishBooks(ctx context.Context) error {
 		j.metrics.waiting.WithLabelValues(model).Set(float64(length))
 		j.metrics.oldest.WithLabelValues(model).Set(oldest.Seconds())
 	}
+	lost, err := j.ledger.Lost(ctx)
+	if err != nil {
+		return err
+	}
+	j.metrics.lost.Set(float64(lost))
 	return nil
 }

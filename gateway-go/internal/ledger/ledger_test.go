@@ -266,6 +266,22 @@ func TestARestoredRedisKeepsItsBeginningAndGetsAnEpoch(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatFellSilentIsMissedForAnHourUnlessItTookItsNameAway(t *testing.T) {
+	s := start(t)
+	l := s.open(t)
+	now := l.Now()
+	for name, silent := range map[string]time.Duration{"alive": 0, "lost": time.Minute, "lost too": 50 * time.Minute, "forgotten": 2 * time.Hour} {
+		s.raw.ZAdd(t.Context(), "workers", redis.Z{Score: float64(now.Add(-silent).UnixMilli()), Member: name})
+	}
+	if lost, err := l.Lost(t.Context()); err != nil || lost != 2 {
+		t.Fatalf("%d, %v", lost, err)
+	}
+	s.raw.ZRem(t.Context(), "workers", "lost") // its goodbye
+	if lost, err := l.Lost(t.Context()); err != nil || lost != 1 {
+		t.Fatalf("%d, %v", lost, err)
+	}
+}
+
 func TestHeartbeatsOfEarlierReleasesAreRead(t *testing.T) {
 	files, err := filepath.Glob("../../../contract/examples/released/*/heartbeat/*.json")
 	if err != nil || len(files) == 0 {

@@ -68,6 +68,17 @@ func (l *Ledger) Workers(ctx context.Context) ([]Heartbeat, error) {
 	return alive, nil
 }
 
+// lostWindow is how long a worker that fell silent is still missed.
+const lostWindow = time.Hour
+
+// Lost counts the workers that fell silent within the last hour and did not leave in good order: who does takes its name away.
+func (l *Ledger) Lost(ctx context.Context) (int, error) {
+	now := l.Now()
+	from, until := now.Add(-lostWindow).UnixMilli(), now.Add(-heartbeatAge).UnixMilli()
+	lost, err := l.client.ZCount(ctx, "workers", strconv.FormatInt(from, 10), "("+strconv.FormatInt(until, 10)).Result()
+	return int(lost), classify(err)
+}
+
 // MadeToday counts the jobs that each worker has made since midnight UTC, by its name.
 func (l *Ledger) MadeToday(ctx context.Context) (map[string]int, error) {
 	day := l.Now().UnixMilli() / (24 * time.Hour).Milliseconds()
