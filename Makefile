@@ -114,6 +114,14 @@ test-machines: tests-ready ## gateways, workers and services on machines of thei
 machines: tests-ready ## the same, and a worker that stays away until another has drawn its job
 	@cd tests && LONG=1 $(BIN)/pytest machines
 
+.PHONY: images
+IMAGES := $(CURDIR)/.darkroom/images
+images: tests-ready ## each step of the Dockerfiles, in bare Debian folders; gateway and worker start there and draw a picture. Needs root and 8 GB, about five minutes
+	@$(INSTALL) images
+	@cd tests/deploy && go run ./images build $(IMAGES)
+	@unshare --net bash -c 'ip link set lo up && DATA_DIR=$(IMAGES)/services exec $(STACK) with -- bash -c "cd tests/deploy && go run ./images start $(IMAGES)"'
+	@rm -rf $(IMAGES)/context $(IMAGES)/gateway $(IMAGES)/worker
+
 .PHONY: test-variants
 test-variants: tests-ready ## the whole system on other servers: versitygw for MinIO, Valkey for Redis
 	@cd tests && S3_SERVER=versitygw REDIS_SERVER=valkey $(BIN)/pytest system $(ARGS)

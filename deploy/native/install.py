@@ -87,6 +87,12 @@ def audit(settings: Settings) -> None:
         _link(settings, GOVULNCHECK)
 
 
+def images(settings: Settings) -> None:
+    """What `make images` needs beyond the tests."""
+    with _alone(settings):
+        packages.install(packages.IMAGES)
+
+
 PARTS = {
     "services": services,
     "worker": worker_environment,
@@ -94,6 +100,7 @@ PARTS = {
     "command": command,
     "tests": tests,
     "audit": audit,
+    "images": images,
 }
 
 

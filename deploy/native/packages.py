@@ -26,6 +26,9 @@ TESTS = (
     "openssl",
 )
 
+# `make images`.
+IMAGES = ("debootstrap",)
+
 UNITS = (
     "rabbitmq-server.service",
     "redis-server.service",
