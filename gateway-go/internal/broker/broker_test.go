@@ -196,11 +196,11 @@ func TestADeadLetterIsHandedOverUntilItIsBuried(t *testing.T) {
 			return nil
 		})
 	}()
-	err := ch.PublishWithContext(ctx, "darkroom.dead", "", false, false, amqp.Publishing{MessageId: "dead-test", Headers: amqp.Table{"reason": "garbage: not JSON", "published_at": int32(7)}, Body: []byte("x")})
+	err := ch.PublishWithContext(ctx, "darkroom.dead", "", false, false, amqp.Publishing{MessageId: "dead-test", Headers: amqp.Table{"reason": "garbage: not JSON", "published_at": int32(7), "traceparent": "00-1a-2b-01"}, Body: []byte("x")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := <-letters; d.Reason != "garbage: not JSON" || d.PublishedAt != 7 || string(d.Body) != "x" {
+	if d := <-letters; d.Reason != "garbage: not JSON" || d.PublishedAt != 7 || d.Traceparent != "00-1a-2b-01" || string(d.Body) != "x" {
 		t.Fatalf("%+v", d)
 	}
 	cancel()

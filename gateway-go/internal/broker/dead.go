@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"darkroom/gateway/internal/tracing"
+
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -14,6 +16,7 @@ type Dead struct {
 	PublishedAt int64  // ms, 0 when the header is missing
 	Reason      string // of our own: "garbage: …"
 	Death       string // of the broker: rejected, expired, maxlen, delivery_limit
+	Traceparent string // of the span that it came from, "" for none
 }
 
 const deadPrefetch = 1
@@ -77,8 +80,9 @@ func rest(ctx context.Context) {
 
 func readDead(letter amqp.Delivery) Dead {
 	reason, _ := letter.Headers["reason"].(string)
+	parent, _ := letter.Headers[tracing.Header].(string)
 	return Dead{
-		ID: letter.MessageId, Body: letter.Body, Reason: reason, Death: lastDeath(letter.Headers),
+		ID: letter.MessageId, Body: letter.Body, Reason: reason, Death: lastDeath(letter.Headers), Traceparent: parent,
 		PublishedAt: number(letter.Headers["published_at"]),
 	}
 }

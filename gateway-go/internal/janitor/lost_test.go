@@ -36,9 +36,10 @@ func TestALostMessageIsPublishedOnceWithANewStamp(t *testing.T) {
 	}
 }
 
+const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" // a span that a job came from
+
 func TestAMessageThatIsPublishedAgainGoesOnWithTheTraceOfItsJob(t *testing.T) {
 	h := open(t)
-	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	j, _, err := h.desk.Submit(tracing.Continue(t.Context(), parent), owner, job.Request{Prompt: new("a mug")}, "")
 	if err != nil {
 		t.Fatal(err)

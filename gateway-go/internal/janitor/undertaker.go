@@ -8,6 +8,7 @@ import (
 	"darkroom/gateway/internal/broker"
 	"darkroom/gateway/internal/job"
 	"darkroom/gateway/internal/orders"
+	"darkroom/gateway/internal/tracing"
 	"darkroom/gateway/internal/treaty"
 )
 
@@ -21,6 +22,7 @@ func (j *Janitor) Undertake(ctx context.Context, letter broker.Dead) error {
 		j.log.Error("a dead letter is no job", "job_id", letter.ID, "reason", letter.Reason, "bytes", len(letter.Body), "error", err)
 		return j.buried("garbage")
 	}
+	m.Traceparent = letter.Traceparent
 	created, deadline, err := job.Times(m.ID)
 	if now := j.ledger.Now(); err != nil || now.After(created.Add(j.retention)) && now.After(deadline) {
 		return j.buried("too_old")
@@ -90,7 +92,7 @@ func (j *Janitor) endedInStore(ctx context.Context, id string) (bool, error) {
 
 // revive sends the letter's own bytes once more.
 func (j *Janitor) revive(ctx context.Context, letter broker.Dead, m job.Message, publishedAt int64) error {
-	outcome := j.broker.Publish(ctx, broker.Envelope{
+	outcome := j.broker.Publish(tracing.Continue(ctx, m.Traceparent), broker.Envelope{
 		ID: m.ID, Model: m.Model, Version: m.Version, Deadline: m.Deadline, PublishedAt: publishedAt, Body: letter.Body,
 	})
 	if outcome != broker.Acked {

@@ -14,7 +14,7 @@ import (
 func (h *house) letter(t *testing.T, death string) broker.Dead {
 	t.Helper()
 	m, d := h.Message(t)
-	return broker.Dead{ID: m.ID, Body: d.Body, PublishedAt: m.CreatedAt, Death: death}
+	return broker.Dead{ID: m.ID, Body: d.Body, PublishedAt: m.CreatedAt, Death: death, Traceparent: parent}
 }
 
 func (h *house) undertake(t *testing.T, letter broker.Dead) {
@@ -29,8 +29,8 @@ func TestTheUndertakerKnowsWhatIsDead(t *testing.T) {
 		h := open(t)
 		id := h.submit(t)
 		h.undertake(t, h.letter(t, "delivery_limit"))
-		if m, _ := h.Message(t); m.ID != id || h.state(t, id) != job.StateQueued {
-			t.Errorf("%+v", m)
+		if m, d := h.Message(t); m.ID != id || h.state(t, id) != job.StateQueued || d.Headers["traceparent"] != parent {
+			t.Errorf("%+v with %v", m, d.Headers)
 		}
 	})
 	t.Run("delivered too often, no attempts left: poison", func(t *testing.T) {
@@ -70,8 +70,8 @@ func TestTheUndertakerKnowsWhatIsDead(t *testing.T) {
 		h.undertake(t, letter)
 		h.age(t, id, 11*time.Second)
 		h.pass(t, 1)
-		if m, _ := h.Message(t); m.ID != id || h.state(t, id) != job.StateQueued {
-			t.Errorf("%+v", m)
+		if m, d := h.Message(t); m.ID != id || h.state(t, id) != job.StateQueued || d.Headers["traceparent"] != parent {
+			t.Errorf("%+v with %v", m, d.Headers)
 		}
 	})
 	t.Run("its record lost, its verdict not: settled", func(t *testing.T) {
