@@ -56,6 +56,7 @@ class Report:
     under: int  # jobs that were accepted before the last fault struck
     latency: tuple[float, float]  # s, median and 99th percentile, submit to a final answer
     statuses: Counter[int]
+    missed: list[str]  # faults that could not be carried out: what they hit was down already
     wrong: list[str]
 
     def line(self) -> dict[str, object]:
@@ -80,7 +81,8 @@ class Report:
             f"latency    p50 {self.latency[0]:.1f} s, p99 {self.latency[1]:.1f} s",
             f"complaints {len(self.wrong)}",
         ]
-        return "\n".join(lines + [f"  {line}" for line in self.wrong[:50]])
+        missed = [f"missed     {line}" for line in self.missed]
+        return "\n".join(lines + [f"  {line}" for line in self.wrong[:50]] + missed)
 
 
 def brew(stack: Stack, storm: Storm, keep: Path | None = None, sweep: bool = False) -> Report:
@@ -114,6 +116,7 @@ def brew(stack: Stack, storm: Storm, keep: Path | None = None, sweep: bool = Fal
         history.accepted_under_faults(),
         latencies(history),
         Counter(line.status for line in history.told),
+        weather.failed,
         wrong,
     )
 

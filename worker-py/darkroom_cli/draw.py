@@ -26,7 +26,7 @@ def draw(
     model: Annotated[str | None, typer.Option(help="A model of the catalogue.")] = None,
     preset: Annotated[str | None, typer.Option(help="A template of the model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What must not be seen.")] = None,
-    size: Annotated[str | None, typer.Option(help="Width and height in pixels, such as 128x128.")] = None,
+    size: Annotated[str | None, typer.Option(help="Width and height in pixels, such as 256x256.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="One of the model's schedulers.")] = None,
@@ -69,7 +69,7 @@ def _pixels(size: str | None) -> dict[str, int]:
         return {}
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", size)
     if not match:
-        raise BadSetting(f"--size {size}: must be WIDTHxHEIGHT in pixels, such as 128x128")
+        raise BadSetting(f"--size {size}: must be WIDTHxHEIGHT in pixels, such as 256x256")
     return {"width": int(match[1]), "height": int(match[2])}
 
 

@@ -140,7 +140,7 @@ class Attempt:
         if await self._shop.insist(self._shop.ledger.now) >= self.job.deadline:
             return await self._end_late()
         job = self.job
-        fields = job.fields()
+        fields = job.fields(self._traceparent)
         await self._shop.insist(
             lambda: self._shop.ledger.restore(job.id, job.owner, job.model, fields, job.created_at, job.deadline)
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 VERSION = 1
+TRACEPARENT_PATTERN = "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
 ID_PATTERN = "^[0-9a-v]{28}[02468acegikmoqsu][0-9a-v]{12}[02468acegikmoqsu]$"
 
 M = TypeVar("M", bound=BaseModel)
@@ -74,10 +76,12 @@ class Job(_Message):
     deadline: Milliseconds
     max_attempts: int = Field(ge=1, le=10)
 
-    def fields(self) -> str:
-        """The flat JSON object of strings that `restore` writes into a record."""
+    def fields(self, traceparent: str = "") -> str:
+        """The flat JSON object of strings that `restore` writes into a record. traceparent: the message's, empty for none."""
+        trace = {"traceparent": traceparent} if re.fullmatch(TRACEPARENT_PATTERN, traceparent) else {}
         return json.dumps(
-            {
+            trace
+            | {
                 "task": self.task,
                 "version": str(self.version),
                 "spec": self.spec.model_dump_json(),

@@ -43,8 +43,8 @@ def play(house: House, tmp_path: Path) -> Callable[[Story], None]:
     return run
 
 
-async def work(workshop: Workshop, job: Job, published_at: int | None = None) -> Outcome:
-    return await Attempt(workshop, job, published_at or job.created_at, time.monotonic()).run()
+async def work(workshop: Workshop, job: Job, published_at: int | None = None, traceparent: str = "") -> Outcome:
+    return await Attempt(workshop, job, published_at or job.created_at, time.monotonic(), None, traceparent).run()
 
 
 def queued(house: House, **wishes: Any) -> Job:
@@ -124,9 +124,10 @@ def test_a_lost_record_is_restored_from_the_message_and_the_job_runs(
     house: House, play: Callable[[Story], None]
 ) -> None:
     async def story(workshop: Workshop) -> None:
-        job = queued(house)
+        job, parent = queued(house), "00-" + "1a" * 16 + "-" + "2b" * 8 + "-01"
         house.redis.flushdb()
-        assert await work(workshop, job) == Ack()
+        assert await work(workshop, job, traceparent=parent) == Ack()
+        assert house.redis.hget(f"job:{job.id}", "traceparent") == parent
         verdict = house.ended(job)
         assert (verdict["state"], verdict["input"], verdict["warnings"]) == ("succeeded", job.input, job.warnings)
 

@@ -172,3 +172,7 @@ def test_a_record_is_restored_from_the_message_as_it_was_submitted() -> None:
         }
     )
     assert again == job
+    assert "traceparent" not in fields
+    assert "traceparent" not in job.fields("of no form")
+    parent = "00-" + "1a" * 16 + "-" + "2b" * 8 + "-01"
+    assert json.loads(job.fields(parent)) == fields | {"traceparent": parent}

@@ -30,10 +30,10 @@ type Janitor struct {
 	log       *slog.Logger
 	metrics   *metrics
 
-	epoch    string           // of Redis, "" before the first pass
-	suspects map[string]bool  // messages that looked lost in the last pass
-	unsent   map[string]int64 // stamps of lost messages whose publish was not confirmed
-	swept    string           // how far the sweep has come
+	epoch    string                      // of Redis, "" before the first pass
+	suspects map[string]bool             // messages that looked lost in the last pass
+	unsent   map[string]map[string]int64 // by model and job: stamps of lost messages whose publish was not confirmed
+	swept    string                      // how far the sweep has come
 	passes   int
 }
 
@@ -77,9 +77,13 @@ type Store interface {
 
 // New builds a janitor for these models that passes every interval.
 func New(desk *orders.Desk, l Ledger, b Broker, s Store, decode *treaty.Decoder, models []string, interval, retention time.Duration, log *slog.Logger, registry prometheus.Registerer) *Janitor {
+	unsent := map[string]map[string]int64{}
+	for _, model := range models {
+		unsent[model] = map[string]int64{}
+	}
 	return &Janitor{
 		desk: desk, ledger: l, broker: b, store: s, decode: decode, models: models, interval: interval, retention: retention,
-		log: log, metrics: newMetrics(registry, models), suspects: map[string]bool{}, unsent: map[string]int64{},
+		log: log, metrics: newMetrics(registry, models), suspects: map[string]bool{}, unsent: unsent,
 	}
 }
 

@@ -2,6 +2,7 @@ package janitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,22 +19,23 @@ const (
 )
 
 // findLost publishes messages that are nowhere: not in the queue, not with a worker. It acts on what looked lost in two passes, because a message
-// on its way to a worker is in neither place for a moment.
+// on its way to a worker is in neither place for a moment. A model whose queue does not answer holds up no other.
 func (j *Janitor) findLost(ctx context.Context) error {
-	if err := j.sendUnsent(ctx); err != nil {
-		return err
-	}
 	looksLost := map[string]bool{}
+	var failed []error
 	for _, model := range j.models {
 		if err := j.findLostOf(ctx, model, looksLost); err != nil {
-			return err
+			failed = append(failed, fmt.Errorf("%s: %w", model, err))
 		}
 	}
 	j.suspects = looksLost
-	return nil
+	return errors.Join(failed...)
 }
 
 func (j *Janitor) findLostOf(ctx context.Context, model string, looksLost map[string]bool) error {
+	if err := j.sendUnsent(ctx, model); err != nil {
+		return err
+	}
 	ids, records, err := j.overdue(ctx, model)
 	if err != nil || len(ids) == 0 {
 		return err
@@ -76,12 +78,13 @@ func (j *Janitor) findLostOf(ctx context.Context, model string, looksLost map[st
 
 // send publishes a lost message under its new stamp, and remembers it until that is confirmed.
 func (j *Janitor) send(ctx context.Context, id string, r job.Record, publishedAt int64) error {
-	j.unsent[id] = publishedAt
+	unsent := j.unsent[r.Model]
+	unsent[id] = publishedAt
 	outcome := j.publish(ctx, id, r, publishedAt, "lost")
 	switch outcome {
 	case broker.Acked:
-		delete(j.unsent, id)
-	case broker.Unknown: // so it would be for the others
+		delete(unsent, id)
+	case broker.Unknown: // so it would be for the others of its queue
 		return fmt.Errorf("publish: %s", outcome)
 	}
 	return nil
@@ -89,17 +92,18 @@ func (j *Janitor) send(ctx context.Context, id string, r job.Record, publishedAt
 
 // sendUnsent tries again, oldest first, what was found lost and not confirmed: its slot keeps every other janitor from it, and its new stamp keeps it
 // from looking lost for as long as the line is.
-func (j *Janitor) sendUnsent(ctx context.Context) error {
-	ids := slices.Sorted(maps.Keys(j.unsent))
+func (j *Janitor) sendUnsent(ctx context.Context, model string) error {
+	unsent := j.unsent[model]
+	ids := slices.Sorted(maps.Keys(unsent))
 	records, err := j.ledger.ReadAll(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		stamp, r, now := j.unsent[id], records[id], j.ledger.Now().UnixMilli()
+		stamp, r, now := unsent[id], records[id], j.ledger.Now().UnixMilli()
 		waiting := r.State == job.StateQueued && r.NotBefore <= now || r.State == job.StateRunning && r.LeaseUntil <= now
 		if !waiting || r.PublishedAt != stamp || r.Version != job.MessageVersion {
-			delete(j.unsent, id)
+			delete(unsent, id)
 			continue
 		}
 		if err := j.send(ctx, id, r, stamp); err != nil {

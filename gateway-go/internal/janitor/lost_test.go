@@ -180,6 +180,29 @@ func TestALostMessageWhosePublishIsNotConfirmedIsPublishedInTheNextPass(t *testi
 	}
 }
 
+func TestALostMessageIsNotRepeatedOnceItsJobHasMovedOn(t *testing.T) {
+	for name, moves := range map[string]func(h *house, id string){
+		"ended":               func(h *house, id string) { h.succeed(t, id) },
+		"with a worker":       func(h *house, id string) { h.Script(t, "claim", id, h.Model, "w1", 1, 30_000) },
+		"published by others": func(h *house, id string) { h.age(t, id, time.Second, "published_at") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			h.hire(&deaf{h.Broker, 1}, h.Store)
+			id := h.submit(t)
+			h.purge(t)
+			h.age(t, id, 16*time.Second, "published_at")
+			h.pass(t, 2)
+			moves(h, id)
+			h.heartbeat(t, id)
+			h.pass(t, 2)
+			if depth := h.depth(t); depth != 0 {
+				t.Errorf("%d messages", depth)
+			}
+		})
+	}
+}
+
 // silent never says how many messages wait.
 type silent struct{ janitor.Broker }
 

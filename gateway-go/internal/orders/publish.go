@@ -8,7 +8,7 @@ import (
 	"darkroom/gateway/internal/tracing"
 )
 
-// Publish sends the job's message. PublishedAt is its stamp in ms: the time at which it enters the work queue. Whoever has no trace of its own, as a
+// Publish sends the job's message. PublishedAt is its stamp in ms: the time at which it enters the work queue, or should have: an unconfirmed one is sent again under it. Whoever has no trace of its own, as a
 // janitor has none, sends it within the one that the job began in.
 func (d *Desk) Publish(ctx context.Context, m job.Message, publishedAt int64) broker.Outcome {
 	body, err := m.Encode()

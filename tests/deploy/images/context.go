@@ -10,7 +10,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// copyContext copies what a builder is sent from a clean clone: the files of the repository, without what .dockerignore names.
+// copyContext copies what a builder is sent: the files of the repository and those that are about to join it, without what .dockerignore names.
 func copyContext(target string) error {
 	if err := os.RemoveAll(target); err != nil {
 		return err
@@ -43,7 +43,7 @@ func copyContext(target string) error {
 		if err := os.MkdirAll(filepath.Dir(into), 0o755); err != nil { //nolint:gosec // as in a clone
 			return err
 		}
-		if err := run("cp", "-a", filepath.Join(root, name), into); err != nil && !os.IsNotExist(err) {
+		if err := run("cp", "-a", filepath.Join(root, name), into); err != nil {
 			return err
 		}
 	}

@@ -26,8 +26,11 @@ func (b *builder) copy(s *stage, c *instructions.CopyCommand) error {
 	into := filepath.Join(s.root, s.within(c.DestPath))
 	for _, pattern := range c.SourcePaths {
 		found, err := filepath.Glob(filepath.Join(from, pattern))
-		if err != nil || len(found) == 0 || from == "" {
-			return fmt.Errorf("%s: there is no %s (%w)", c, pattern, err)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", c, pattern, err)
+		}
+		if len(found) == 0 || from == "" {
+			return fmt.Errorf("%s: there is no %s", c, pattern)
 		}
 		for _, source := range found {
 			if err := place(source, into, strings.HasSuffix(c.DestPath, "/") || len(found) > 1 || c.DestPath == "."); err != nil {
