@@ -8,7 +8,7 @@ A round in which others took more than 0.2 cores is not counted; there are at mo
 
 simulated      512 x 512, 20 steps of 25 ms that only wait, as for a GPU. The Poisson arm submits at 90 % of the serial rate; what the
                service has completed when the last job arrives is held against an ideal server of the serial speed.
-pocket-studio  128 x 128, 20 steps, really drawn, so that both sides share the CPU with their drawing. The loop's threads sleep while
+pocket-studio  256 x 256, 20 steps, really drawn, so that both sides share the CPU with their drawing. The loop's threads sleep while
                they wait for each other, as the engine's do: that is what Darkroom costs. Another loop is left as it comes:
                its threads spin, and what sleeping costs is added. Previews on and off are two services that stand ready
                at the same time.

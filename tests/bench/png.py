@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from darkroom_worker.messages import Job
 from darkroom_worker.tasks.picture import encode
-from PIL import Image, ImageOps
+from PIL import Image
 
 from bench.subject import ROOT
 from browser.samples import GUTTER
 
-SIDE = 128  # pixels of a picture of Pocket Studio
+SIDE = 256  # pixels of a picture of Pocket Studio
 
 
 class Encoders:
@@ -43,16 +43,15 @@ class Encoders:
 
 
 def sheet() -> Image.Image:
-    """Sixteen tiles that differ: eight ways to turn the golden picture of Pocket Studio, and eight of the page's samples."""
-    golden = Image.open(ROOT / "models/pocket-studio/golden.png").convert("RGB")
+    """Four drawn pictures: the golden picture of Pocket Studio, and three of the page's samples."""
     samples = Image.open(ROOT / "web/static/samples.webp").convert("RGB")
-    tiles = [turned.rotate(angle) for turned in (golden, ImageOps.mirror(golden)) for angle in (0, 90, 180, 270)]
     gutter = round(SIDE * GUTTER)
-    lefts = [gutter + (SIDE + 2 * gutter) * place for place in range(8)]
+    lefts = [gutter + (SIDE + 2 * gutter) * place for place in (1, 4, 6)]
+    tiles = [Image.open(ROOT / "models/pocket-studio/golden.png").convert("RGB")]
     tiles += [samples.crop((left, 0, left + SIDE, SIDE)) for left in lefts]
-    whole = Image.new("RGB", (4 * SIDE, 4 * SIDE))
+    whole = Image.new("RGB", (2 * SIDE, 2 * SIDE))
     for place, tile in enumerate(tiles):
-        whole.paste(tile, (place % 4 * SIDE, place // 4 * SIDE))
+        whole.paste(tile, (place % 2 * SIDE, place // 2 * SIDE))
     return whole
 
 

@@ -58,7 +58,7 @@ SUBJECTS = {
             settings={"WORKER_MODELS": "simulated", "WORKER_ENGINE": "simulated"},
         ),
         Subject(
-            "pocket-studio", "pocket-studio", 128, 20, 12, folder=ROOT / "models" / "pocket-studio",
+            "pocket-studio", "pocket-studio", 256, 20, 8, folder=ROOT / "models" / "pocket-studio",
             settings={"WORKER_MODELS": "pocket-studio"}, loop={"OMP_WAIT_POLICY": "PASSIVE"},
         ),
         _on_gpu(512, 32),

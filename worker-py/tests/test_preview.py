@@ -32,6 +32,8 @@ FAMILIES = [
     ("UniPCMultistepScheduler", {}),
 ]
 
+SIDE = pocket_studio().defaults.width
+
 
 @pytest.fixture(scope="module")
 def pocket() -> Any:
@@ -51,23 +53,23 @@ def previewer(pocket: Any) -> Previewer:
 
 
 def draw(
-    pipeline: Any, previewer: Previewer, prompt: str, steps: int, height: int = 128
+    pipeline: Any, previewer: Previewer, prompt: str, steps: int, width: int = SIDE, height: int = SIDE
 ) -> tuple[Any, Any, list[bytes]]:
     """Finished latents, pixels from 0 to 1, and a preview after each step."""
     shown: list[bytes] = []
     previewer.watch(pipeline.scheduler)
 
     def after_step(_: Any, __: int, ___: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        shown.append(previewer.draw(0, 128, height))
+        shown.append(previewer.draw(0, width, height))
         return tensors
 
     latents = pipeline(
-        prompt, width=128, height=height, num_inference_steps=steps, guidance_scale=3, output_type="latent",
+        prompt, width=width, height=height, num_inference_steps=steps, guidance_scale=3, output_type="latent",
         generator=torch.Generator().manual_seed(3), callback_on_step_end=after_step,
     ).images  # fmt: skip
     spread = latents
     if latents.ndim == 3:
-        spread = pipeline._unpack_latents(latents, height, 128, pipeline.vae_scale_factor)
+        spread = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
     vae = pipeline.vae
     with torch.no_grad():
         raw = spread / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0)
@@ -108,11 +110,11 @@ def test_latents_of_every_class_can_be_shown_packed_or_not(name: str) -> None:
         pipeline.scheduler.step(torch.zeros_like(latents), pipeline.scheduler.timesteps[0], latents)
         shown = [previewer.draw(0, 128, 64)]
     else:
-        latents, pixels, nothing = draw(pipeline, previewer, "a mug", 2, height=64)
+        latents, pixels, nothing = draw(pipeline, previewer, "a mug", 2, 128, 64)
         assert set(nothing) == {b""}, "before it has seen a picture"
         previewer.fit(latents, pixels)
         pipeline.scheduler = pipeline.scheduler.from_config(pipeline.scheduler.config)
-        shown = draw(pipeline, previewer, "a mug", 2, height=64)[2]
+        shown = draw(pipeline, previewer, "a mug", 2, 128, 64)[2]
     for jpeg in shown:
         assert Image.open(io.BytesIO(jpeg)).size == (128, 64)
 
@@ -137,15 +139,16 @@ def test_whatever_it_shows_a_preview_fits_into_12_000_bytes(size: tuple[int, int
 
 def test_numbers_that_went_wrong_are_shown_as_black_not_as_an_error(pocket: Any) -> None:
     previewer = Previewer(pocket)
-    previewer.fit(torch.randn(1, 8, 16, 16), torch.rand(1, 3, 128, 128))
+    shape = (1, pocket.unet.config.in_channels, 16, 16)
+    previewer.fit(torch.randn(shape), torch.rand(1, 3, SIDE, SIDE))
     pocket.scheduler = diffusers.DDIMScheduler.from_config(pocket.scheduler.config)
     previewer.watch(pocket.scheduler)
     pocket.scheduler.set_timesteps(2)
-    nothing = torch.full((1, 8, 16, 16), torch.nan)
+    nothing = torch.full(shape, torch.nan)
     pocket.scheduler.step(nothing, pocket.scheduler.timesteps[0], nothing)
-    assert colours(previewer.draw(0, 128, 128)).max() < 0.1
+    assert colours(previewer.draw(0, SIDE, SIDE)).max() < 0.1
     previewer.forget()
-    assert previewer.draw(0, 128, 128) == b""
+    assert previewer.draw(0, SIDE, SIDE) == b""
 
 
 @pytest.mark.parametrize(("previews", "shown_at"), [(True, [0.5, 1.0, 1.5, 2.0]), (False, [])])

@@ -21,6 +21,7 @@ from darkroom_worker.tasks.text_to_image import TextToImage
 from tests.orders import Failed, Said, draw, order, pocket_studio, setup
 
 DRAWN: dict[str, Image] = {}
+MIDDLE = (0.4, 0.45, 0.6, 0.65)
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("default")]
 
@@ -40,9 +41,15 @@ def task(model: Model) -> TextToImage:
 def test_a_prompt_becomes_a_picture_of_its_colour(task: TextToImage, model: Model) -> None:
     for colour, channel in (("red", 0), ("green", 1), ("blue", 2)):
         (picture,) = draw(task, order(model, prompt=f"a {colour} ball on a white background", steps=10))
-        assert picture.size == (128, 128)
-        red, green, blue = picture.crop((48, 56, 80, 88)).resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+        assert picture.size == (model.defaults.width, model.defaults.height)
+        red, green, blue = mean(picture, MIDDLE)
         assert max((red, 0), (green, 1), (blue, 2))[1] == channel
+
+
+def mean(picture: Image, place: tuple[float, float, float, float]) -> tuple[int, int, int]:
+    """Colour of a part. place: left, upper, right and lower, as shares of the sides."""
+    part = picture.crop(tuple(round(share * picture.width) for share in place))  # type: ignore[arg-type]
+    return part.resize((1, 1), Resampling.BOX).getpixel((0, 0))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("scheduler", pocket_studio().schedulers)
@@ -54,10 +61,8 @@ def test_every_sampler_of_the_default_model_draws_what_ddim_draws(
     if "ddim" not in DRAWN:
         DRAWN["ddim"] = draw(task, order(model, scheduler="ddim", **wanted))[0]
     (picture,) = draw(task, order(model, scheduler=scheduler, **wanted))
-    for place in ((48, 56, 80, 88), (2, 2, 26, 26), (102, 102, 126, 126)):
-        colours = [
-            shown.crop(place).resize((1, 1), Resampling.BOX).getpixel((0, 0)) for shown in (picture, DRAWN["ddim"])
-        ]
+    for place in (MIDDLE, (0, 0, 0.2, 0.2), (0.8, 0.8, 1, 1)):
+        colours = [mean(shown, place) for shown in (picture, DRAWN["ddim"])]
         apart = [abs(one - other) for one, other in zip(*colours, strict=True)]
         assert max(apart) < 40, (place, *colours)
 
@@ -140,7 +145,7 @@ def test_out_of_memory_is_tried_once_more_in_place(task: TextToImage, model: Mod
     (sound,) = draw(task, order(model))
     (again,) = draw(task, order(model, fault="oom_once@2"))
     assert again.tobytes() == sound.tobytes()
-    with pytest.raises(Failed, match="128 x 128 pixels do not fit"):
+    with pytest.raises(Failed, match="256 x 256 pixels do not fit"):
         draw(task, order(model, fault="oom@2"))
 
 
@@ -155,7 +160,7 @@ def test_room_is_made_when_nothing_of_the_failed_try_is_held(
 
 def test_infinity_is_no_white(task: TextToImage, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = task._pipeline.vae.decoder
-    monkeypatch.setattr(decoder, "forward", lambda latents: torch.full((1, 3, 128, 128), torch.inf))
+    monkeypatch.setattr(decoder, "forward", lambda latents: torch.full((1, 3, 256, 256), torch.inf))
     with pytest.raises(Failed, match="bad_output"):
         draw(task, order(model))
 

@@ -34,8 +34,8 @@ func TestPreview(t *testing.T) {
 	other := pictureJob("other", "a green glass bottle", 1)
 	other.Effective.Seed, other.Effective.GuidanceScale, other.Metrics.TotalMS = 48214, 4.5, ref[int64](1640)
 	done := &shownDesk{idle: true}
-	for i, words := range []string{"a glossy blue vase, warm seamless backdrop", "a glazed ceramic vase", "a green glass bottle", "a red enamel mug", "an orange ball, dark backdrop", "a green teapot on grey",
-		"a purple bowl from above", "a brown chair by a window", "a pink table lamp", "a blue vase", "a red mug on white"} {
+	for i, words := range []string{"a glossy blue vase, warm seamless backdrop", "a glazed ceramic vase", "a green glass bottle", "a red enamel mug", "black headphones, warm backdrop", "a green teapot on grey",
+		"a purple bowl from above", "a blue sneaker, hard light", "a turquoise perfume bottle", "a blue vase", "a red mug on white"} {
 		n := 1
 		if i == 1 {
 			n = 4
@@ -49,9 +49,9 @@ func TestPreview(t *testing.T) {
 			n = 4
 		}
 		j := pictureJob(fmt.Sprintf("small%d", i), words, n)
-		j.Effective.Width, j.Effective.Height = 128, 128
+		j.Effective.Width, j.Effective.Height = 256, 256
 		for k := range j.Outputs {
-			j.Outputs[k].Width, j.Outputs[k].Height = 128, 128
+			j.Outputs[k].Width, j.Outputs[k].Height = 256, 256
 		}
 		small.jobs = append(small.jobs, j)
 	}

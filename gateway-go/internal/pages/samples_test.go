@@ -11,14 +11,14 @@ func ref[T any](value T) *T { return &value }
 
 // sampleWords are those of web/static/samples.json, and one that nobody has drawn yet.
 var sampleWords = []string{
-	"a glossy red mug on a white background", "a matte blue vase against a warm backdrop", "photo of a green teapot on a grey background, soft light", "a shiny orange ball on a dark background",
-	"a brown chair in front of a beige backdrop, studio lighting", "words that nobody drew",
+	"a glossy red mug on a white background", "a blue sneaker on a light grey background, hard light", "photo of a green teapot on a sky blue background",
+	"a turquoise perfume bottle against a pink backdrop", "a yellow backpack on a dark background, studio lighting", "words that nobody drew",
 }
 
 var sampleModels = catalogue{
 	{
 		ID: "pocket-studio", Name: "Pocket Studio", Task: "text_to_image", Default: true, Workers: 2, Warm: 1, QueueLength: 1, SecondsPerJob: ref(1.3), SecondsWaiting: ref(0.4),
-		Description: "Single product shots, drawn in about a second on two CPU cores. It knows ten everyday objects in ten colours.",
+		Description: "Single product shots, drawn in about a second on two CPU cores. It knows eighteen products in twelve colours.",
 		Sizes: job.Sizes{Min: 128, Max: 768, MultipleOf: 8, Offered: []job.Size{
 			{Name: "Square", Width: 512, Height: 512}, {Name: "Portrait", Width: 512, Height: 768}, {Name: "Landscape", Width: 768, Height: 512},
 		}},
@@ -116,7 +116,7 @@ func sampleJobs() map[string]job.Job {
 		"loading":       runningJob("loading", "a white teapot on dark slate", "loading_model", 0),
 		"starting":      runningJob("starting", "a grey box", "denoising", 0),
 		"running blind": runningJob("blind", "a brown vase", "denoising", 3),
-		"running":       runningJob("running", "a pink table lamp, studio light, warm seamless backdrop", "denoising", 12),
+		"running":       runningJob("running", "a turquoise perfume bottle, studio light, pink seamless backdrop", "denoising", 12),
 		"finishing":     runningJob("finish", "a purple bowl", "uploading", 20),
 		"recovering":    queuedJob("recover", "", "recovering"),
 		"succeeded":     pictureJob("bottle", "a green glass bottle", 1),

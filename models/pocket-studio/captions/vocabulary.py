@@ -1,4 +1,4 @@
-"""Every word the model is taught, by what it means. `python -m captions.vocabulary` prints them for the catalogue."""
+"""Every word the model is taught, by what it means. `python -m captions.vocabulary` prints those that the catalogue lists."""
 
 from typing import Final
 
@@ -96,20 +96,31 @@ BACKDROP_WORDS: Final = ("background", "backdrop", "studio", "surface", "table",
 
 def words() -> list[str]:
     """All words of the grammar, sorted, lower case."""
+    return sorted(_split([*_telling(), *FILLERS, *ARTICLES]))
+
+
+def known() -> list[str]:
+    """The words that a picture can follow or that photographers use, sorted; not those that were taught to mean nothing."""
+    return sorted(_split(_telling()))
+
+
+def _telling() -> list[str]:
     meanings = (PRODUCTS, COLOURS, BACKDROPS, MATERIALS, LIGHTS, SHADOWS, VIEWS)
     phrases = [phrase for table in meanings for synonyms in table.values() for phrase in synonyms]
-    phrases += [
+    return [
+        *phrases,
         *WINDOW,
         *HEADS,
         *TAILS,
-        *FILLERS,
-        *ARTICLES,
         *BACKDROP_WORDS,
         "lifestyle flat lay photo",
         "on against with in front coloured",
     ]
-    return sorted({word for phrase in phrases for word in phrase.replace(",", " ").split()})
+
+
+def _split(phrases: list[str]) -> set[str]:
+    return {word for phrase in phrases for word in phrase.replace(",", " ").split()}
 
 
 if __name__ == "__main__":
-    print("\n".join(words()))
+    print("\n".join(known()))

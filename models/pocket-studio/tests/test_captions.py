@@ -1,7 +1,9 @@
 """The grammar: captions say what is true, and only words of the vocabulary (or letters nobody taught)."""
 
 import random
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from renderer.scene import Shot
 from renderer.stock import BACKDROPS, COLOURS, MATERIALS, PRODUCTS
 from train.shots import TABLES, draw_shot
 
+ROOT = Path(__file__).resolve().parents[3]
 TOLD_BY: tuple[Mapping[Any, tuple[str, ...]], ...] = (
     vocabulary.PRODUCTS, vocabulary.COLOURS, vocabulary.BACKDROPS, vocabulary.MATERIALS,
     vocabulary.LIGHTS, vocabulary.SHADOWS, vocabulary.VIEWS,
@@ -60,6 +63,17 @@ def test_the_vocabulary_names_all_that_the_renderer_has() -> None:
     assert tuple(vocabulary.COLOURS) == tuple(COLOURS)
     assert tuple(vocabulary.BACKDROPS) == tuple(BACKDROPS)
     assert tuple(vocabulary.MATERIALS) == MATERIALS
+
+
+def test_the_catalogue_lists_the_words_that_are_known() -> None:
+    """But for "from", "against" and the like, which carry no picture of their own."""
+    entry = (ROOT / "deploy" / "models.yaml").read_text().split("vocabulary:")[1]
+    listed = set(re.findall(r"[\w]+", entry[entry.index("[") : entry.index("]")]))
+    assert listed <= set(vocabulary.known())
+    assert {word for word in set(vocabulary.known()) - listed if len(word) > 7} == set()
+    assert {
+        phrase for table in TOLD_BY[:2] for phrases in table.values() for phrase in phrases if " " not in phrase
+    } <= listed
 
 
 @pytest.mark.parametrize("table", [vocabulary.PRODUCTS, vocabulary.COLOURS, vocabulary.MATERIALS])

@@ -23,7 +23,7 @@ from train.judge.prompts import Prompt, sheet
 from train.pictures import VARIETY
 
 SIZE = 256
-COLUMNS = 16
+COLUMNS = 8
 log = logging.getLogger(__name__)
 
 
@@ -94,16 +94,18 @@ def main() -> None:
     parser.add_argument("--products", nargs="+", choices=PRODUCTS, default=PRODUCTS)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--sheet", type=Path, help="write all pictures here")
+    parser.add_argument("--sheet", type=Path, help="write all pictures here, as they were drawn")
+    parser.add_argument("--first", type=int, help="draw only so many for the sheet, and judge nothing")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(2)
-    prompts = sheet(tuple(given.products))
+    prompts = sheet(tuple(given.products))[: given.first]
     pipeline = StableDiffusionPipeline.from_pretrained(given.pipeline, torch_dtype=torch.float32, safety_checker=None)
     pictures = draw(pipeline, prompts, given.steps, given.guidance)
-    report(pictures, prompts, train(given.folder))
     if given.sheet:
         contact_sheet(pictures, given.sheet)
+    if not given.first:
+        report(pictures, prompts, train(given.folder))
 
 
 if __name__ == "__main__":
