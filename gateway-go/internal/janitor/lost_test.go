@@ -158,13 +158,20 @@ func (d *deaf) Publish(ctx context.Context, e broker.Envelope) broker.Outcome {
 	return d.Broker.Publish(ctx, e)
 }
 
-func TestALostMessageWhosePublishIsNotConfirmedIsPublishedInTheNextPass(t *testing.T) {
-	h := open(t)
-	h.hire(&deaf{h.Broker, 2}, h.Store)
-	id := h.submit(t)
+// unsent answers a job whose message was lost, found lost, and lost again at so many publishes.
+func unsent(t *testing.T, loses int) (h *house, id string) {
+	t.Helper()
+	h = open(t)
+	h.hire(&deaf{h.Broker, loses}, h.Store)
+	id = h.submit(t)
 	h.purge(t)
 	h.age(t, id, 16*time.Second, "published_at")
 	h.pass(t, 2)
+	return h, id
+}
+
+func TestALostMessageWhosePublishIsNotConfirmedIsPublishedInTheNextPass(t *testing.T) {
+	h, id := unsent(t, 2)
 	h.submit(t) // from here on the queue is not empty, and nothing overtakes what is missing
 	h.pass(t, 1)
 	if h.depth(t) != 1 {
@@ -181,19 +188,14 @@ func TestALostMessageWhosePublishIsNotConfirmedIsPublishedInTheNextPass(t *testi
 }
 
 func TestALostMessageIsNotRepeatedOnceItsJobHasMovedOn(t *testing.T) {
-	for name, moves := range map[string]func(h *house, id string){
-		"ended":               func(h *house, id string) { h.succeed(t, id) },
-		"with a worker":       func(h *house, id string) { h.Script(t, "claim", id, h.Model, "w1", 1, 30_000) },
-		"published by others": func(h *house, id string) { h.age(t, id, time.Second, "published_at") },
+	for name, moves := range map[string]func(t *testing.T, h *house, id string){
+		"ended":               func(t *testing.T, h *house, id string) { h.succeed(t, id) },
+		"with a worker":       func(t *testing.T, h *house, id string) { h.Script(t, "claim", id, h.Model, "w1", 1, 30_000) },
+		"published by others": func(t *testing.T, h *house, id string) { h.age(t, id, time.Second, "published_at") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := open(t)
-			h.hire(&deaf{h.Broker, 1}, h.Store)
-			id := h.submit(t)
-			h.purge(t)
-			h.age(t, id, 16*time.Second, "published_at")
-			h.pass(t, 2)
-			moves(h, id)
+			h, id := unsent(t, 1)
+			moves(t, h, id)
 			h.heartbeat(t, id)
 			h.pass(t, 2)
 			if depth := h.depth(t); depth != 0 {
