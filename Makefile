@@ -12,7 +12,7 @@ STACK := $(PYTHON) deploy/native/stack.py
 INSTALL := $(PYTHON) deploy/native/install.py
 BIN := $(CURDIR)/.venv/dev/bin
 GO_MODULES := contract web gateway-go
-PYTHON_ROOMS := worker-py tests deploy/native
+PYTHON_ROOMS := worker-py tests deploy/native models/pocket-studio
 LOCKS := worker-py/requirements.lock worker-py/requirements-engine.lock worker-py/requirements-dev.lock tests/requirements.lock deploy/native/requirements.lock
 
 # Services of the unit tests: their own folder and ports, beside a stack that may be up.
@@ -62,7 +62,7 @@ endif
 
 # Side by side, each lane from left to right: its niceness, then its suites. What mostly waits runs beside what computes, and clocks watch it most.
 WAITS := 0 test-system test-browser test-native test-machines
-COMPUTES := 5 lint test-contract test-deploy test-go test-worker
+COMPUTES := 5 lint test-contract test-deploy test-go test-studio test-worker
 SEARCHES := 15 test-model
 .PHONY: test tests-ready lint-go lint-python $(filter lint test-%,$(WAITS) $(COMPUTES) $(SEARCHES))
 test: ## set everything up and run every suite
@@ -97,6 +97,9 @@ test-go: tests-ready ## the gateway's own tests, with the race detector
 
 test-worker: tests-ready ## the worker's own tests
 	@$(TEST_STACK) with -- bash -c 'cd worker-py && $(BIN)/pytest'
+
+test-studio: tests-ready ## Pocket Studio: renderer, captions, judges, and the weights that are shipped
+	@cd models/pocket-studio && $(BIN)/pytest
 
 test-native: tests-ready ## the native runner's own tests
 	@cd deploy/native && $(BIN)/pytest

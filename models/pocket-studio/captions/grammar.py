@@ -26,8 +26,8 @@ SYNONYM = 0.4  # how often another word stands for a name
 STRANGE_WORD = 0.1
 
 
-def caption(shot: Shot, rng: random.Random) -> Caption:
-    """A random caption that is true of the shot."""
+def caption(shot: Shot, rng: random.Random, noun: str | None = None) -> Caption:
+    """A random caption that is true of the shot. noun: says this word in the product's place, which is then not told."""
     colour = rng.random() < TELL_COLOUR
     backdrop = rng.random() < TELL_BACKDROP
     material = rng.random() < TELL_MATERIAL or (shot.material in ("metal", "glass") and rng.random() < 0.7)
@@ -36,7 +36,8 @@ def caption(shot: Shot, rng: random.Random) -> Caption:
     view = rng.random() < TELL_VIEW[shot.view]
     window = shot.window and rng.random() < TELL_WINDOW
 
-    noun = name(words.PRODUCTS[shot.product], rng)
+    product = noun is None
+    noun = noun or name(words.PRODUCTS[shot.product], rng)
     colour_word = name(words.COLOURS[shot.colour], rng)
     adjectives = [colour_word] if colour else []
     if material:
@@ -65,7 +66,7 @@ def caption(shot: Shot, rng: random.Random) -> Caption:
     )
     if rng.random() < STRANGE_WORD:
         text = disturb(text, rng)
-    told = (True, colour, backdrop, material, light, shadow, view, window)
+    told = (product, colour, backdrop, material, light, shadow, view, window)
     return Caption(" ".join(text.split()), told)
 
 
@@ -126,9 +127,13 @@ def disturb(text: str, rng: random.Random) -> str:
     """Adds a word that means nothing here: a filler, or letters nobody taught."""
     parts = text.split()
     for _ in range(rng.randint(1, 2)):
-        strange = "".join(rng.choices(string.ascii_lowercase, k=rng.randint(3, 8)))
-        parts.insert(rng.choice((0, len(parts))), rng.choice((strange, rng.choice(words.FILLERS))))
+        parts.insert(rng.choice((0, len(parts))), rng.choice((strange(rng), rng.choice(words.FILLERS))))
     return " ".join(parts)
+
+
+def strange(rng: random.Random) -> str:
+    """Letters that nobody taught."""
+    return "".join(rng.choices(string.ascii_lowercase, k=rng.randint(3, 8)))
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def export(settings: Settings, target: Path) -> None:
 def resume(settings: Settings, source: Path) -> None:
     """Lays an exported folder out as the run's folder, so that every stage goes on where it was. Optimisers start anew."""
     steps = json.loads((source / STEPS).read_text())
-    pipeline = StableDiffusionPipeline.from_pretrained(source, torch_dtype=torch.float32, safety_checker=None)
+    pipeline = StableDiffusionPipeline.from_pretrained(source, dtype=torch.float32, safety_checker=None)
     settings.folder.mkdir(parents=True, exist_ok=True)
     pipeline.tokenizer.save_pretrained(settings.folder / "tokenizer")
     pipeline.text_encoder.save_pretrained(settings.folder / "text_encoder")

@@ -29,7 +29,7 @@ class Settings:
     threads: int = 2
     pictures: int = 12_000
     products: tuple[str, ...] = PRODUCTS  # that the UNet is taught; text and autoencoder always learn all
-    text_steps: int = 1_200
+    text_steps: int = 6_000
     coder_steps: int = 6_000
     coder_batch: int = 16
     unet_steps: int = 20_000

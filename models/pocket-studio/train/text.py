@@ -18,15 +18,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from captions.grammar import caption
+from captions.grammar import caption, strange
 from captions.vocabulary import words
+from renderer.stock import COLOURS, PRODUCTS
+from train import checkpoint
+from train.holdout import pair_held_out
 from train.pace import pace
 from train.settings import PROMPT_TOKENS, TEXT_LAYERS, TEXT_WIDTH, Settings
 from train.shots import TABLES, draw_shot, to_label
 
 RATE = 1.2e-3
+DECAY = 0.5  # what no loss asks for is forgotten, such as that some colour and product never met
 BATCH = 48
 EDGES = np.cumsum([0, *(len(table) for table in TABLES)])  # where each field's answers begin and end
+PRODUCT, COLOUR = 0, 1  # fields
+NEVER = torch.tensor([[pair_held_out(product, colour) for colour in COLOURS] for product in PRODUCTS])
 log = logging.getLogger(__name__)
 
 
@@ -87,16 +93,22 @@ def tokenize(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
 
 
 class Lessons:
-    """Endless batches: token ids, labels and which fields the caption tells."""
+    """Endless batches: token ids, labels and which fields the caption tells.
 
-    def __init__(self, tokenizer: CLIPTokenizer, seed: int) -> None:
-        self.tokenizer = tokenizer
+    In a part of them a strange word stands where the product would, so that a colour is read for itself.
+    """
+
+    STRANGE = 0.4
+
+    def __init__(self, tokenizer: CLIPTokenizer, seed: int, withheld: bool = False) -> None:
+        self.tokenizer, self.withheld = tokenizer, withheld
         self.rng, self.numbers = random.Random(seed), np.random.default_rng(seed)
 
     def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Fresh captions of fresh shots, held-out combinations left out."""
-        shots = [draw_shot(self.numbers) for _ in range(count)]
-        said = [caption(shot, self.rng) for shot in shots]
+        """Fresh captions of fresh shots: never of a withheld combination, or of those alone."""
+        shots = [draw_shot(self.numbers, withheld=self.withheld) for _ in range(count)]
+        nouns = [strange(self.rng) if self.rng.random() < self.STRANGE else None for _ in shots]
+        said = [caption(shot, self.rng, noun) for shot, noun in zip(shots, nouns, strict=True)]
         ids = tokenize(self.tokenizer, [c.text for c in said])
         return ids, torch.tensor([to_label(s) for s in shots]), torch.tensor([c.told for c in said])
 
@@ -114,12 +126,18 @@ class Readers(nn.Module):
 
 
 def loss_of(logits: Tensor, labels: Tensor, told: Tensor) -> Tensor:
-    """Cross entropy summed over the fields, each averaged over the captions that tell it."""
+    """Cross entropy summed over the fields, each averaged over the captions that tell it.
+
+    A colour that the product is never shown in is no wrong answer, nor is the product for that colour: all that such an error could
+    teach is that the two never meet.
+    """
     total = logits.new_zeros(())
+    never = {PRODUCT: NEVER.to(logits.device).T[labels[:, COLOUR]], COLOUR: NEVER.to(logits.device)[labels[:, PRODUCT]]}
     for field in range(len(TABLES)):
-        answers = functional.cross_entropy(
-            logits[:, EDGES[field] : EDGES[field + 1]], labels[:, field], reduction="none"
-        )
+        asked = logits[:, EDGES[field] : EDGES[field + 1]]
+        if field in never:
+            asked = asked.masked_fill(never[field], float("-inf"))
+        answers = functional.cross_entropy(asked, labels[:, field], reduction="none")
         total = total + (answers * told[:, field]).sum() / told[:, field].sum().clamp(min=1)
     return total
 
@@ -132,32 +150,50 @@ def accuracy(logits: Tensor, labels: Tensor, told: Tensor) -> list[float]:
 
 
 def train(settings: Settings) -> None:
-    """Writes tokenizer/ and text_encoder/ into the run's folder; does nothing where they are."""
-    if (settings.folder / "text_encoder").exists():
+    """Writes tokenizer/ and text_encoder/ into the run's folder; leaves an encoder alone that was laid out without its readers.
+
+    The UNet learns to read this very encoder: whoever goes on with one goes on with the other afterwards.
+    """
+    path = settings.folder / "text.pt"
+    state = checkpoint.load(path)
+    step = int(state["step"]) if state else 0
+    if step >= settings.text_steps or (not state and (settings.folder / "text_encoder").exists()):
         return
-    torch.manual_seed(0)
-    tokenizer = make_tokenizer(settings.folder / "tokenizer")
+    torch.manual_seed(step)
+    tokenizer = (
+        CLIPTokenizer.from_pretrained(settings.folder / "tokenizer")
+        if state
+        else make_tokenizer(settings.folder / "tokenizer")
+    )
     encoder, readers = make_encoder(len(tokenizer)).to(settings.device), Readers().to(settings.device)
+    if state:
+        encoder.load_state_dict(state["encoder"])
+        readers.load_state_dict(state["readers"])
     parameters = [*encoder.parameters(), *readers.parameters()]
-    optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=0.01)
-    lessons, began = Lessons(tokenizer, seed=3), time.monotonic()
-    pool = [lessons.batch(BATCH) for _ in range(400)]
-    for step in range(settings.text_steps):
+    optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY)
+    lessons, began = Lessons(tokenizer, seed=3 + step), time.monotonic()
+    while step < settings.text_steps:
         pace(optimizer, RATE, step, settings.text_steps)
-        ids, labels, told = (t.to(settings.device) for t in pool[step % len(pool)])
+        ids, labels, told = (t.to(settings.device) for t in lessons.batch(BATCH))
         states = encoder(ids)[0]
         loss = sum((loss_of(logits, labels, told) for logits in readers(states)), torch.zeros(()))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        if step % 100 == 99:
-            log.info("text step %d loss %.4f, %.0f s", step + 1, loss.item(), time.monotonic() - began)
+        step += 1
+        if step % 100 == 0:
+            log.info("text step %d loss %.4f, %.0f s", step, loss.item(), time.monotonic() - began)
+    checkpoint.save(path, encoder=encoder.state_dict(), readers=readers.state_dict(), step=step)
     encoder.eval()
-    ids, labels, told = (t.to(settings.device) for t in Lessons(tokenizer, seed=999).batch(2000))
-    with torch.no_grad():
-        states = encoder(ids)[0]
-        mean, last = readers(states)
-    log.info("text read from mean %s, from last token %s", accuracy(mean, labels, told), accuracy(last, labels, told))
-    log.info("text states: standard deviation %.2f", states.std().item())
+    for withheld in (False, True):
+        ids, labels, told = (t.to(settings.device) for t in Lessons(tokenizer, seed=999, withheld=withheld).batch(2000))
+        with torch.no_grad():
+            mean, last = readers(encoder(ids)[0])
+        log.info(
+            "text, %s, read from mean %s, from last token %s",
+            "never shown" if withheld else "shown",
+            accuracy(mean, labels, told),
+            accuracy(last, labels, told),
+        )
     encoder.save_pretrained(settings.folder / "text_encoder")

@@ -1,21 +1,27 @@
-"""Measures colours in a picture; learns nothing."""
+"""Measures colours in a picture.
 
-from functools import cache
+The product's colour is measured by comparing the foreground with renders of the same product before the same backdrop in every colour:
+a watch is mostly dial, headphones have black pads, and a black bottle all but vanishes in the dark.
+"""
+
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from renderer.stock import BACKDROPS, COLOURS, Rgb
+from renderer.library import render, scenes_of
+from renderer.scene import Shot
+from renderer.stock import BACKDROPS, COLOURS, PRODUCTS
+from train.pictures import VARIETY
 
 Floats = npt.NDArray[np.float64]
 
 RIM = 10  # pixels of a 256 pixel picture that are sure to be backdrop
 DIFFERENT = 0.13  # of 0 to 1 in any channel: no longer backdrop
-COLOURLESS = ("white", "grey", "black")
-CHROMA = 14.0  # in CIELAB: what has less is white, grey or black
-COLOURED = 0.3  # of the foreground: less is trim, legs or a flame
-WHITE, BLACK = 72.0, 38.0  # lightness above and below which grey ends
-BROWN = 48.0  # lightness below which orange is called brown
+QUANTILES = np.linspace(0.02, 0.98, 8)
+LIGHTNESS = 0.7  # weight beside the two axes of hue: light and shade tell less
+RENDERS, SIZE, SEED = 4, 128, 77  # of each combination, their pixels a side
 
 
 def lab(rgb: Floats) -> Floats:
@@ -51,34 +57,36 @@ def foreground(picture: npt.NDArray[np.uint8]) -> Floats:
     return product if len(product) > 0.3 * len(other) else other
 
 
-def colour_of(picture: npt.NDArray[np.uint8]) -> str:
-    """The colour's name, by hue where there is one, else by lightness."""
-    pixels = lab(foreground(picture))
-    chroma = np.hypot(pixels[:, 1], pixels[:, 2])
-    if (chroma > CHROMA).mean() < COLOURED:
-        lit = np.quantile(pixels[chroma <= CHROMA][:, 0], 0.6)
-        return "white" if lit > WHITE else "black" if lit < BLACK else "grey"
-    coloured = pixels[chroma > CHROMA]
-    strong = coloured[chroma[chroma > CHROMA] >= np.median(chroma[chroma > CHROMA])]  # reflections have less
-    lightness, a, b = np.median(strong, 0)
-    names, known = references(tuple((n, rgb) for n, rgb in COLOURS.items() if n not in (*COLOURLESS, "brown")))
-    turn = np.angle(np.exp(1j * (np.arctan2(known[:, 2], known[:, 1]) - np.arctan2(b, a))))
-    name = names[int(np.argmin(np.abs(turn)))]
-    return "brown" if name == "orange" and lightness < BROWN else name
+def measure(picture: npt.NDArray[np.uint8]) -> Floats:
+    """(24,): quantiles of the foreground's CIELAB, so that distances are how far colours would have to be moved (Wasserstein)."""
+    return np.quantile(lab(foreground(picture)) * (LIGHTNESS, 1, 1), QUANTILES, axis=0).ravel()
+
+
+def measure_renders(products: tuple[str, ...] = PRODUCTS) -> dict[tuple[str, str], Floats]:
+    """For each product and backdrop the mean measures (12, 24) of renders in each colour."""
+    rng = np.random.default_rng(SEED)
+    known = {}
+    for name, backdrop in product(products, BACKDROPS):
+        shots = [Shot(name, colour, backdrop) for colour in COLOURS for _ in range(RENDERS)]
+        measures = np.array([measure(picture) for picture in render(scenes_of(shots, rng, VARIETY), SIZE)])
+        known[name, backdrop] = measures.reshape(len(COLOURS), RENDERS, -1).mean(1)
+    return known
+
+
+def load_or_measure(folder: Path) -> dict[tuple[str, str], Floats]:
+    """measure_renders() of all products, kept in FOLDER/colours.npy."""
+    path = folder / "colours.npy"
+    if not path.exists():
+        np.save(path, np.array(list(measure_renders().values())))
+    return dict(zip(product(PRODUCTS, BACKDROPS), np.load(path), strict=True))
+
+
+def colour_of(picture: npt.NDArray[np.uint8], known: Floats) -> str:
+    """The name of the colour whose renders (of this product, before this backdrop) the picture comes nearest to."""
+    return list(COLOURS)[int(((known - measure(picture)) ** 2).sum(1).argmin())]
 
 
 def backdrop_of(picture: npt.NDArray[np.uint8]) -> str:
-    """The name of the backdrop that the rim comes nearest to."""
-    return nearest(lab(backdrop_colour(picture)), tuple(BACKDROPS.items()))
-
-
-def nearest(seen: Floats, table: tuple[tuple[str, Rgb], ...]) -> str:
-    """By distance in CIELAB."""
-    names, known = references(table)
-    return names[int(np.argmin(((known - seen) ** 2).sum(1)))]
-
-
-@cache
-def references(table: tuple[tuple[str, Rgb], ...]) -> tuple[list[str], Floats]:
-    """Names and CIELAB of a table of colours."""
-    return [name for name, _ in table], lab(np.array([rgb for _, rgb in table]) / 255)
+    """The name of the backdrop whose colour the rim comes nearest to."""
+    known = lab(np.array(list(BACKDROPS.values())) / 255)
+    return list(BACKDROPS)[int(((known - lab(backdrop_colour(picture))) ** 2).sum(1).argmin())]

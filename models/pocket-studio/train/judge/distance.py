@@ -1,18 +1,24 @@
-"""How far a set of pictures is from another in the classifier's features: the kernel distance of KID (Binkowski et al., 2018)."""
+"""How far a set of pictures is from another in the classifier's features: the Fréchet distance of FID (Heusel et al., 2017)."""
 
 import torch
 from torch import Tensor
 
 
-def kernel_distance(a: Tensor, b: Tensor) -> float:
-    """Unbiased squared maximum mean discrepancy of features (n, d) and (m, d) under the cubic kernel. About 0 for two draws of the same kind."""
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """Squared distance of the normal distributions fitted to features (n, d) and (m, d).
+
+    Two draws of the same kind are a little apart as well, the less the more there are: compare only sets of one size, with the
+    distance of two such draws beside it.
+    """
     a, b = a.double(), b.double()
-    same_a, same_b, cross = kernel(a, a), kernel(b, b), kernel(a, b)
-    n, m = len(a), len(b)
-    inside = (same_a.sum() - same_a.trace()) / (n * (n - 1)) + (same_b.sum() - same_b.trace()) / (m * (m - 1))
-    return float(inside - 2 * cross.mean())
+    spread_a, spread_b = torch.cov(a.T), torch.cov(b.T)
+    root = square_root(spread_a)
+    # trace of the root of spread_a @ spread_b, by a symmetric matrix of the same eigenvalues
+    shared = square_root(root @ spread_b @ root).trace()
+    return float((a.mean(0) - b.mean(0)).square().sum() + spread_a.trace() + spread_b.trace() - 2 * shared)
 
 
-def kernel(a: Tensor, b: Tensor) -> Tensor:
-    """(a . b / d + 1) cubed."""
-    return torch.as_tensor((a @ b.T / a.shape[1] + 1) ** 3)
+def square_root(matrix: Tensor) -> Tensor:
+    """Of a symmetric matrix whose eigenvalues are not negative but for rounding."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return torch.as_tensor(vectors * values.clamp(min=0).sqrt() @ vectors.T)

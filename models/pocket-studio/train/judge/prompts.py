@@ -1,5 +1,6 @@
 """The fixed sheet of prompts that a model is judged by. `python -m train.judge.prompts` prints it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from renderer.stock import BACKDROPS, COLOURS, PRODUCTS
@@ -20,9 +21,16 @@ class Prompt(NamedTuple):
     held_out: bool
 
 
-def sheet(products: tuple[str, ...] = PRODUCTS) -> list[Prompt]:
-    """320 prompts: a walk in large steps over all combinations, so that all come up alike; held-out ones last."""
-    every = [(p, c, b) for p in products for c in COLOURS for b in BACKDROPS]
+def sheet(
+    products: Sequence[str] = PRODUCTS,
+    colours: Sequence[str] = tuple(COLOURS),
+    backdrops: Sequence[str] = tuple(BACKDROPS),
+) -> list[Prompt]:
+    """320 prompts: a walk in large steps over all combinations, so that all come up alike; held-out ones last.
+
+    With less to combine, a prompt comes again with another seed.
+    """
+    every = [(p, c, b) for p in products for c in colours for b in backdrops]
     stride = next(
         n for n in range(len(every) * 5 // 13, len(every)) if all(n % d or len(every) % d for d in range(2, n + 1))
     )

@@ -1,7 +1,7 @@
-"""Judges a pipeline: `python -m train.judge.report FOLDER PIPELINE [--products …]` draws the fixed sheet and prints figures.
+"""Judges a pipeline: `python -m train.judge.report FOLDER PIPELINE` draws the fixed sheet and prints figures.
 
-Colour and backdrop are measured, the product is named by the classifier, shapes are compared with renders of the very same shots; the
-distance between two sets of such renders is the floor.
+--products, --colours, --backdrops ask only for what a model knows. Colour and backdrop are measured, the product is named by the
+classifier, shapes are compared with renders of the very same shots; the distance between two sets of such renders is the floor.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from PIL import Image
 
 from renderer.library import render, scenes_of
 from renderer.scene import Shot
-from renderer.stock import PRODUCTS
+from renderer.stock import BACKDROPS, COLOURS, PRODUCTS
 from train.judge.classifier import Classifier, small, train
-from train.judge.colour import backdrop_of, colour_of
-from train.judge.distance import kernel_distance
+from train.judge.colour import Floats, backdrop_of, colour_of, load_or_measure
+from train.judge.distance import frechet_distance
 from train.judge.prompts import Prompt, sheet
 from train.pictures import VARIETY
 
@@ -55,27 +55,34 @@ def sharpness(pictures: np.ndarray) -> float:
 
 
 @torch.no_grad()
-def judge(pictures: np.ndarray, prompts: list[Prompt], classifier: Classifier) -> dict[str, float]:
+def judge(
+    pictures: np.ndarray, prompts: list[Prompt], classifier: Classifier, colours: dict[tuple[str, str], Floats]
+) -> dict[str, float]:
     """Per cent right of colour, product and backdrop."""
     named = classifier(small(pictures)).argmax(1).tolist()
     rows = [
-        (colour_of(x) == p.colour, PRODUCTS[n] == p.product, backdrop_of(x) == p.backdrop)
+        (
+            colour_of(x, colours[p.product, p.backdrop]) == p.colour,
+            PRODUCTS[n] == p.product,
+            backdrop_of(x) == p.backdrop,
+        )
         for x, p, n in zip(pictures, prompts, named, strict=True)
     ]
     return dict(zip(("colour", "product", "backdrop"), (100 * np.mean(rows, axis=0)).round(1).tolist(), strict=True))
 
 
 @torch.no_grad()
-def report(pictures: np.ndarray, prompts: list[Prompt], classifier: Classifier) -> None:
+def report(pictures: np.ndarray, prompts: list[Prompt], folder: Path) -> None:
     """Prints the figures, seen and held-out combinations apart, renders judged by the same judges beside them."""
+    classifier, colours = train(folder), load_or_measure(folder)
     first, second = renders(prompts, 1001), renders(prompts, 1002)
     for name, held in (("seen", False), ("held out", True)):
         chosen = [i for i, p in enumerate(prompts) if p.held_out is held]
         asked = [prompts[i] for i in chosen]
-        print(f"{name:9} {len(chosen):4} model   {judge(pictures[chosen], asked, classifier)}")
-        print(f"{name:9} {len(chosen):4} renders {judge(first[chosen], asked, classifier)}")
+        print(f"{name:9} {len(chosen):4} model   {judge(pictures[chosen], asked, classifier, colours)}")
+        print(f"{name:9} {len(chosen):4} renders {judge(first[chosen], asked, classifier, colours)}")
     a, b, c = (classifier.features(small(x)) for x in (pictures, first, second))
-    print(f"distance: model to renders {kernel_distance(a, b):.4f}, renders to renders {kernel_distance(c, b):.4f}")
+    print(f"distance: model to renders {frechet_distance(a, b):.2f}, renders to renders {frechet_distance(c, b):.2f}")
     print(f"sharpness: model {sharpness(pictures):.1f}, renders {sharpness(first):.1f}")
 
 
@@ -89,9 +96,10 @@ def contact_sheet(pictures: np.ndarray, target: Path) -> None:
 def main() -> None:
     """Draws, judges, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the classifier is, or will be")
+    parser.add_argument("folder", type=Path, help="where the judges are, or will be")
     parser.add_argument("pipeline", type=Path)
-    parser.add_argument("--products", nargs="+", choices=PRODUCTS, default=PRODUCTS)
+    for name, table in (("products", PRODUCTS), ("colours", tuple(COLOURS)), ("backdrops", tuple(BACKDROPS))):
+        parser.add_argument(f"--{name}", nargs="+", choices=table, default=table)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--sheet", type=Path, help="write all pictures here, as they were drawn")
@@ -99,13 +107,13 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(2)
-    prompts = sheet(tuple(given.products))[: given.first]
-    pipeline = StableDiffusionPipeline.from_pretrained(given.pipeline, torch_dtype=torch.float32, safety_checker=None)
+    prompts = sheet(given.products, given.colours, given.backdrops)[: given.first]
+    pipeline = StableDiffusionPipeline.from_pretrained(given.pipeline, dtype=torch.float32, safety_checker=None)
     pictures = draw(pipeline, prompts, given.steps, given.guidance)
     if given.sheet:
         contact_sheet(pictures, given.sheet)
     if not given.first:
-        report(pictures, prompts, train(given.folder))
+        report(pictures, prompts, given.folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""The weights that are shipped draw what they are asked for, in the stock pipelines alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+
+from train.judge.colour import Floats, backdrop_of, colour_of, measure_renders
+from train.judge.prompts import Prompt, sheet
+from train.judge.report import draw
+
+MODEL = Path(__file__).resolve().parents[1]
+LIMIT = 40_000_000  # bytes of the repository
+PRODUCTS = ("mug", "shoe")
+STEPS = 10
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[tuple[str, str], Floats]:
+    return measure_renders(PRODUCTS)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> StableDiffusionPipeline:
+    return StableDiffusionPipeline.from_pretrained(MODEL, dtype=torch.float32, safety_checker=None)
+
+
+def right(pictures: np.ndarray, prompts: list[Prompt], known: dict[tuple[str, str], Floats]) -> list[tuple[bool, bool]]:
+    """Colour and backdrop of each."""
+    return [
+        (colour_of(picture, known[p.product, p.backdrop]) == p.colour, backdrop_of(picture) == p.backdrop)
+        for picture, p in zip(pictures, prompts, strict=True)
+    ]
+
+
+def test_the_weights_fit_into_the_repository() -> None:
+    weights = list(MODEL.glob("*/*.safetensors"))
+    assert len(weights) == 3
+    assert sum(path.stat().st_size for path in weights) <= LIMIT
+
+
+def test_pictures_follow_colour_and_backdrop(
+    pipeline: StableDiffusionPipeline, known: dict[tuple[str, str], Floats]
+) -> None:
+    every = sheet(PRODUCTS)
+    prompts = [*every[:16], *every[-8:]]
+    assert any(p.held_out for p in prompts)
+    answers = right(draw(pipeline, prompts, STEPS, 3.0), prompts, known)
+    assert np.mean([colour for colour, _ in answers]) >= 0.9
+    assert np.mean([backdrop for _, backdrop in answers]) >= 0.9
+
+
+@pytest.mark.parametrize("guidance", [1.0, 8.0])
+def test_guidance_works_from_one_to_eight(
+    guidance: float, pipeline: StableDiffusionPipeline, known: dict[tuple[str, str], Floats]
+) -> None:
+    prompts = sheet(PRODUCTS, ("red", "green", "blue", "yellow"), ("white", "dark"))[:8]
+    assert np.mean(right(draw(pipeline, prompts, STEPS, guidance), prompts, known)) >= 0.85
+
+
+def test_a_red_mug_becomes_a_blue_one(pipeline: StableDiffusionPipeline, known: dict[tuple[str, str], Floats]) -> None:
+    red, blue = (f"a {colour} mug on a white background" for colour in ("red", "blue"))
+    before = pipeline(red, num_inference_steps=STEPS, guidance_scale=3.0, generator=torch.Generator().manual_seed(0))
+    again = StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
+    after = again(
+        blue, image=before.images[0], strength=0.7, num_inference_steps=20, guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(1),
+    )  # fmt: skip
+    first, second = np.asarray(before.images[0]), np.asarray(after.images[0])
+    assert [colour_of(x, known["mug", "white"]) for x in (first, second)] == ["red", "blue"]
+    assert outline(first, second) > 0.8  # the same mug: only its colour has changed
+
+
+def outline(first: np.ndarray, second: np.ndarray) -> float:
+    """Overlap of what is not white, intersection over union."""
+    a, b = (x.min(2) < 200 for x in (first, second))
+    return float((a & b).sum() / (a | b).sum())
