@@ -19,6 +19,7 @@ from darkroom_worker.failpoint import Step
 LEASE_MS = 30_000
 HEARTBEAT_SECONDS = 20
 PREVIEW_SECONDS = 120
+REMEMBERED_MS = 7 * 24 * 3600 * 1000  # of a worker that fell silent
 OLDEST = 20  # waiting jobs that are looked at: those before them may be waiting for another attempt
 # Answers of a Redis that cannot serve now; those with a class of their own (OOM, READONLY, LOADING …) need no word here.
 _PASSING = ("BUSY", "MASTERDOWN", "MISCONF", "NOREPLICAS")
@@ -193,6 +194,7 @@ class Ledger:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.set(f"worker:{worker}", json.dumps(report), ex=HEARTBEAT_SECONDS)
                 pipe.zadd("workers", {worker: report["at"]})
+                pipe.zremrangebyscore("workers", "-inf", report["at"] - REMEMBERED_MS)
                 pipe.exists(f"drain:{worker}")
                 return bool((await pipe.execute())[-1])
         except RedisError as error:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import CAP, ONE_FITS
 from tests.crew import Worker, worker
 from tests.house import House, wait_until
+
+DAY_MS = 24 * 3600 * 1000
 
 
 def test_a_drain_finishes_what_fits_gives_back_the_rest_and_costs_no_attempt(house: House, tmp_path: Path) -> None:
@@ -66,6 +69,14 @@ def test_a_drain_that_has_time_lets_the_job_end(house: House, tmp_path: Path) ->
         wait_until(lambda: (unit.reasons() or {}).get("worker") == "draining", 5)
         unit.process.wait(30)
         assert house.ended(job)["attempt"] == 1
+
+
+def test_a_worker_that_crashed_is_remembered_for_a_week(house: House, tmp_path: Path) -> None:
+    now = round(time.time() * 1000)
+    house.redis.zadd("workers", {"yesterday": now - DAY_MS, "last-week": now - 8 * DAY_MS})
+    with worker(house, tmp_path):
+        wait_until(lambda: house.redis.zscore("workers", "w0"))
+        assert house.redis.zrange("workers", 0, -1) == ["yesterday", "w0"]
 
 
 def _loads(unit: Worker) -> int:
