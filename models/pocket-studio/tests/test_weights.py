@@ -7,9 +7,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
-from train.judge.colour import Floats, backdrop_of, colour_of, measure_renders
+from train.judge.colour import DIFFERENT, Floats, backdrop_colour, backdrop_of, colour_of, measure_renders
 from train.judge.prompts import Prompt, sheet
-from train.judge.report import draw
+from train.judge.report import draw, renders
 
 MODEL = Path(__file__).resolve().parents[1]
 LIMIT = 40_000_000  # bytes of the repository
@@ -41,15 +41,23 @@ def test_the_weights_fit_into_the_repository() -> None:
     assert sum(path.stat().st_size for path in weights) <= LIMIT
 
 
-def test_pictures_follow_colour_and_backdrop(
+def test_pictures_follow_product_colour_and_backdrop(
     pipeline: StableDiffusionPipeline, known: dict[tuple[str, str], Floats]
 ) -> None:
     every = sheet(PRODUCTS)
     prompts = [*every[:16], *every[-8:]]
-    assert any(p.held_out for p in prompts)
-    answers = right(draw(pipeline, prompts, STEPS, 3.0), prompts, known)
+    pictures = draw(pipeline, prompts, STEPS, 3.0)
+    answers = right(pictures, prompts, known)
     assert np.mean([colour for colour, _ in answers]) >= 0.9
     assert np.mean([backdrop for _, backdrop in answers]) >= 0.9
+    shapes = {
+        product: silhouette(np.stack([x for x, p in zip(pictures, prompts, strict=True) if p.product == product]))
+        for product in PRODUCTS
+    }
+    rendered = {product: silhouette(renders([p for p in prompts if p.product == product], 5)) for product in PRODUCTS}
+    for product, other in (PRODUCTS, PRODUCTS[::-1]):
+        assert overlap(shapes[product], rendered[product]) > 0.8
+        assert overlap(shapes[product], rendered[other]) < 0.6
 
 
 @pytest.mark.parametrize("guidance", [1.0, 8.0])
@@ -57,7 +65,9 @@ def test_guidance_works_from_one_to_eight(
     guidance: float, pipeline: StableDiffusionPipeline, known: dict[tuple[str, str], Floats]
 ) -> None:
     prompts = sheet(PRODUCTS, ("red", "green", "blue", "yellow"), ("white", "dark"))[:8]
-    assert np.mean(right(draw(pipeline, prompts, STEPS, guidance), prompts, known)) >= 0.85
+    answers = right(draw(pipeline, prompts, STEPS, guidance), prompts, known)
+    assert sum(colour for colour, _ in answers) >= 7
+    assert sum(backdrop for _, backdrop in answers) >= 7
 
 
 def test_a_red_mug_becomes_a_blue_one(pipeline: StableDiffusionPipeline, known: dict[tuple[str, str], Floats]) -> None:
@@ -70,10 +80,15 @@ def test_a_red_mug_becomes_a_blue_one(pipeline: StableDiffusionPipeline, known: 
     )  # fmt: skip
     first, second = np.asarray(before.images[0]), np.asarray(after.images[0])
     assert [colour_of(x, known["mug", "white"]) for x in (first, second)] == ["red", "blue"]
-    assert outline(first, second) > 0.8  # the same mug: only its colour has changed
+    # The same mug: only its colour has changed.
+    assert overlap(silhouette(first[None]), silhouette(second[None])) > 0.8
 
 
-def outline(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap of what is not white, intersection over union."""
-    a, b = (x.min(2) < 200 for x in (first, second))
-    return float((a & b).sum() / (a | b).sum())
+def silhouette(pictures: np.ndarray) -> np.ndarray:
+    """(h, w): how often a pixel differs from its picture's backdrop."""
+    return np.asarray(np.mean([np.abs(x / 255 - backdrop_colour(x)).max(-1) > DIFFERENT for x in pictures], axis=0))
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Of two silhouettes, intersection over union."""
+    return float(np.minimum(first, second).sum() / np.maximum(first, second).sum())

@@ -104,47 +104,47 @@ def draw_pairs(autoencoder: AutoencoderTiny, pictures: Tensor, path: str) -> Non
 
 
 def train(settings: Settings) -> None:
-    """Writes vae/ into the run's folder, again with every checkpoint. Once latents are made of it, only the decoder may go on."""
+    """Writes vae/ into the run's folder, again with every checkpoint. Raises ValueError once latents have been made of it."""
     state = checkpoint.load(settings.folder / "autoencoder.pt")
-    if state and state["step"] >= settings.coder_steps:
+    step = int(state["step"]) if state else 0
+    if step >= settings.coder_steps:
         return
+    checkpoint.refuse_after(settings.folder / "latents", settings.folder / "unet.pt")
     pictures = Pictures(settings.folder / "pictures")
     test = Pictures(settings.folder / "test")
     tests = to_tensor(np.stack([test[i] for i in range(48)]), settings.device)
-    torch.manual_seed(state["step"] if state else 0)
-    rng = np.random.default_rng(state["step"] if state else 0)
+    torch.manual_seed(step)
+    rng = np.random.default_rng(step)
     autoencoder = make_autoencoder().to(settings.device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(autoencoder.parameters(), RATE, betas=(0.9, 0.95), weight_decay=1e-4, fused=True)
     average = Average(autoencoder.parameters(), decay=0.998)
-    step = 0
     if state:
         autoencoder.load_state_dict(state["model"])
         if "optimizer" in state:
             optimizer.load_state_dict(state["optimizer"])
-        average.weights, step = [w.to(settings.device) for w in state["average"]], state["step"]
+        average.weights = [w.to(settings.device) for w in state["average"]]
     log.info(
         "autoencoder: %.2f M parameters, from step %d", sum(p.numel() for p in autoencoder.parameters()) / 1e6, step
     )
 
     def keep() -> None:
-        model = {name: weight.clone() for name, weight in autoencoder.state_dict().items()}
-        checkpoint.save(
-            settings.folder / "autoencoder.pt",
-            model=model,
-            optimizer=optimizer.state_dict(),
-            average=average.weights,
-            step=step,
-        )
         average.swap()
         log.info("autoencoder step %d: PSNR %.2f dB, edge error %.3f", step, *quality(autoencoder, tests))
         autoencoder.register_to_config(scaling_factor=1 / deviation(autoencoder, tests))
         autoencoder.save_pretrained(settings.folder / "vae")
         draw_pairs(autoencoder, tests[:8], str(settings.folder / "autoencoder.png"))
         average.swap()
+        checkpoint.save(
+            settings.folder / "autoencoder.pt",
+            model=autoencoder.state_dict(),
+            optimizer=optimizer.state_dict(),
+            average=average.weights,
+            step=step,
+        )
 
     began, first = time.monotonic(), step
     while step < settings.coder_steps:
-        pace(optimizer, RATE, step, settings.coder_steps)
+        pace(optimizer, RATE, step, settings.coder_steps, first)
         wanted = to_tensor(crops(pictures, settings.coder_batch, CROP, rng), settings.device)
         with torch.autocast(settings.device, torch.bfloat16):
             latents = autoencoder.encoder(wanted).float()

@@ -20,3 +20,10 @@ def load(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     return state
+
+
+def refuse_after(*later: Path) -> None:
+    """Raises ValueError where a later stage has begun that learns from this one as it is."""
+    for path in later:
+        if path.exists():
+            raise ValueError(f"{path} was made with this stage as it is now: it may not go on")

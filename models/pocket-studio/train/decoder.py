@@ -30,7 +30,7 @@ class Pieces:
     def __init__(self, settings: Settings, seed: int) -> None:
         self.pictures = Pictures(settings.folder / "pictures")
         paths = (path_of(settings.folder / "latents", k) for k in range(len(self.pictures.shards)))
-        self.latents = torch.cat([torch.load(path, weights_only=True)["latents"] for path in paths if path.exists()])
+        self.latents = torch.cat([torch.load(path, weights_only=True)["latents"] for path in paths])
         self.rng = np.random.default_rng(seed)
 
     def batch(self, count: int, device: str) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ def train(settings: Settings) -> None:
             optimizer.load_state_dict(state["optimizer"])
     began, first = time.monotonic(), step
     while step < settings.decoder_steps:
-        pace(optimizer, RATE, step, settings.decoder_steps)
+        pace(optimizer, RATE, step, settings.decoder_steps, first)
         latents, wanted = source.batch(settings.decoder_batch, settings.device)
         with torch.autocast(settings.device, torch.bfloat16):
             seen = decoder((latents + NOISE * torch.randn_like(latents)) / factor)
@@ -94,16 +94,15 @@ def train(settings: Settings) -> None:
                 (time.monotonic() - began) / (step - first),
             )
         if step % KEEP == 0 or step == settings.decoder_steps:
-            model = {name: weight.clone() for name, weight in decoder.state_dict().items()}
-            checkpoint.save(
-                settings.folder / "decoder.pt",
-                model=model,
-                optimizer=optimizer.state_dict(),
-                average=average.weights,
-                step=step,
-            )
             average.swap()
             log.info("decoder step %d: PSNR %.2f dB, edge error %.3f", step, *quality(autoencoder, tests))
             autoencoder.save_pretrained(settings.folder / "vae_decoder")
             draw_pairs(autoencoder, tests[:8], str(settings.folder / "decoder.png"))
             average.swap()
+            checkpoint.save(
+                settings.folder / "decoder.pt",
+                model=decoder.state_dict(),
+                optimizer=optimizer.state_dict(),
+                average=average.weights,
+                step=step,
+            )

@@ -24,7 +24,7 @@ def export(settings: Settings, target: Path) -> None:
         config = json.loads(path.read_text())
         if isinstance(config, dict) and config.pop("_name_or_path", None) is not None:
             path.write_text(json.dumps(config, indent=2) + "\n")
-    stages = ("autoencoder", "decoder", "unet")
+    stages = ("text", "autoencoder", "decoder", "unet")
     states = {stage: checkpoint.load(settings.folder / f"{stage}.pt") for stage in stages}
     (target / STEPS).write_text(
         json.dumps({stage: state["step"] for stage, state in states.items() if state}, indent=2) + "\n"
@@ -36,7 +36,12 @@ def export(settings: Settings, target: Path) -> None:
 
 
 def resume(settings: Settings, source: Path) -> None:
-    """Lays an exported folder out as the run's folder, so that every stage goes on where it was. Optimisers start anew."""
+    """Lays an exported folder out as the run's folder, so that UNet and decoder go on where they were. Optimisers start anew.
+
+    Raises FileExistsError where the run's folder holds a model already.
+    """
+    if (settings.folder / "unet").exists() or (settings.folder / "vae").exists():
+        raise FileExistsError(f"{settings.folder} holds a model already; lay it out in a new folder")
     steps = json.loads((source / STEPS).read_text())
     pipeline = StableDiffusionPipeline.from_pretrained(source, dtype=torch.float32, safety_checker=None)
     settings.folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +54,8 @@ def resume(settings: Settings, source: Path) -> None:
     autoencoder.save_pretrained(settings.folder / "vae")
     parts: dict[str, nn.Module] = {"autoencoder": autoencoder, "unet": unet, "decoder": autoencoder.decoder}
     for stage, step in steps.items():
+        if stage == "text":
+            continue  # its readers are not exported
         weights = [p.detach() for p in parts[stage].parameters()]
         checkpoint.save(settings.folder / f"{stage}.pt", model=parts[stage].state_dict(), average=weights, step=step)
     if "decoder" in steps:

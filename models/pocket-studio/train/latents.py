@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from captions.grammar import caption
+from train import checkpoint
 from train.autoencoder import to_tensor
 from train.pictures import SHARD, Pictures
 from train.settings import Settings
@@ -38,10 +39,8 @@ def make(settings: Settings) -> None:
                 autoencoder.encoder(to_tensor(shard[i : i + 20], settings.device)).float() for i in range(0, SHARD, 20)
             ]
         latents = torch.cat(parts).mul(autoencoder.config.scaling_factor).half().cpu()
-        torch.save(
-            {"latents": latents, "labels": torch.from_numpy(pictures.labels[k * SHARD : (k + 1) * SHARD])},
-            path_of(folder, k),
-        )
+        labels = torch.from_numpy(pictures.labels[k * SHARD : (k + 1) * SHARD])
+        checkpoint.save(path_of(folder, k), latents=latents, labels=labels)
         log.info("latents %d of %d", k + 1, len(pictures.shards))
 
 

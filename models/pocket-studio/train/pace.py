@@ -3,11 +3,12 @@
 import torch
 
 FALL = 0.25  # of all steps
+WARM_UP = 100  # steps: an optimiser may start anew
 
 
-def pace(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int, warm_up: int = 100) -> float:
-    """Sets and returns the rate for this step: linear to the peak, linear down to a fiftieth at the end."""
-    rate = peak * min(1.0, (step + 1) / warm_up, max(0.02, (steps - step) / (FALL * steps)))
+def pace(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int, first: int = 0) -> float:
+    """Sets and returns the rate for this step: linear to the peak from the sitting's first step on, linear down to a fiftieth at the end."""
+    rate = peak * min(1.0, (step - first + 1) / WARM_UP, max(0.02, (steps - step) / (FALL * steps)))
     for group in optimizer.param_groups:
         group["lr"] = rate
     return rate

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from renderer.library import render, scenes_of
-from renderer.stock import PRODUCTS
 from train.shots import draw_shot, to_label
 
 SHARD = 500  # pictures
@@ -39,17 +38,15 @@ class Pictures:
         return picture
 
 
-def make(
-    folder: Path, count: int, seed: int, products: tuple[str, ...] = PRODUCTS, withheld: bool | None = False
-) -> None:
-    """Renders until the folder holds count pictures. Shard k depends on seed and k alone."""
+def make(folder: Path, count: int, seed: int, withheld: bool | None = False) -> None:
+    """Renders until the folder holds count pictures. A shard depends on the sources, the seed and its number alone."""
     folder.mkdir(parents=True, exist_ok=True)
     for k in range((count + SHARD - 1) // SHARD):
         path = folder / f"{k:04d}.npy"
         if path.exists():
             continue
         rng = np.random.default_rng((seed, k))
-        shots = [draw_shot(rng, products, withheld) for _ in range(SHARD)]
+        shots = [draw_shot(rng, withheld) for _ in range(SHARD)]
         pictures = render(scenes_of(shots, rng, VARIETY), SIZE)
         np.save(path.with_suffix(".labels.npy"), np.array([to_label(shot) for shot in shots], np.int8))
         np.save(path.with_suffix(".tmp.npy"), pictures)

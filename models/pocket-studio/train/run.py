@@ -66,6 +66,10 @@ def main() -> None:
         "samples": lambda s: samples.draw(s, s.folder / "samples.png"),
         "resume": lambda s: export.resume(s, source),
     }
+    if unknown := set(stages) - set(known):
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if "resume" in stages and not source:
+        parser.error("resume wants --from and an exported folder")
     for stage in stages or ("render", "text", "autoencoder", "latents", "unet", "decoder", "export"):
         known[stage](settings)
 

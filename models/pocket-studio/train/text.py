@@ -30,6 +30,7 @@ from train.shots import TABLES, draw_shot, to_label
 RATE = 1.2e-3
 DECAY = 0.5  # what no loss asks for is forgotten, such as that some colour and product never met
 BATCH = 48
+KEEP = 500  # steps between checkpoints
 EDGES = np.cumsum([0, *(len(table) for table in TABLES)])  # where each field's answers begin and end
 PRODUCT, COLOUR = 0, 1  # fields
 NEVER = torch.tensor([[pair_held_out(product, colour) for colour in COLOURS] for product in PRODUCTS])
@@ -150,15 +151,15 @@ def accuracy(logits: Tensor, labels: Tensor, told: Tensor) -> list[float]:
 
 
 def train(settings: Settings) -> None:
-    """Writes tokenizer/ and text_encoder/ into the run's folder; leaves an encoder alone that was laid out without its readers.
-
-    The UNet learns to read this very encoder: whoever goes on with one goes on with the other afterwards.
+    """Writes tokenizer/ and text_encoder/ into the run's folder, again with every checkpoint; leaves an encoder alone that was laid out from
+    an exported pipeline. Raises ValueError once a UNet has learnt to read it.
     """
     path = settings.folder / "text.pt"
     state = checkpoint.load(path)
     step = int(state["step"]) if state else 0
     if step >= settings.text_steps or (not state and (settings.folder / "text_encoder").exists()):
         return
+    checkpoint.refuse_after(settings.folder / "unet.pt")
     torch.manual_seed(step)
     tokenizer = (
         CLIPTokenizer.from_pretrained(settings.folder / "tokenizer")
@@ -171,9 +172,11 @@ def train(settings: Settings) -> None:
         readers.load_state_dict(state["readers"])
     parameters = [*encoder.parameters(), *readers.parameters()]
     optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY)
-    lessons, began = Lessons(tokenizer, seed=3 + step), time.monotonic()
+    if state:
+        optimizer.load_state_dict(state["optimizer"])
+    lessons, began, first = Lessons(tokenizer, seed=3 + step), time.monotonic(), step
     while step < settings.text_steps:
-        pace(optimizer, RATE, step, settings.text_steps)
+        pace(optimizer, RATE, step, settings.text_steps, first)
         ids, labels, told = (t.to(settings.device) for t in lessons.batch(BATCH))
         states = encoder(ids)[0]
         loss = sum((loss_of(logits, labels, told) for logits in readers(states)), torch.zeros(()))
@@ -184,8 +187,15 @@ def train(settings: Settings) -> None:
         step += 1
         if step % 100 == 0:
             log.info("text step %d loss %.4f, %.0f s", step, loss.item(), time.monotonic() - began)
-    checkpoint.save(path, encoder=encoder.state_dict(), readers=readers.state_dict(), step=step)
-    encoder.eval()
+        if step % KEEP == 0 or step == settings.text_steps:
+            encoder.save_pretrained(settings.folder / "text_encoder")
+            checkpoint.save(
+                path,
+                encoder=encoder.state_dict(),
+                readers=readers.state_dict(),
+                optimizer=optimizer.state_dict(),
+                step=step,
+            )
     for withheld in (False, True):
         ids, labels, told = (t.to(settings.device) for t in Lessons(tokenizer, seed=999, withheld=withheld).batch(2000))
         with torch.no_grad():
@@ -196,4 +206,3 @@ def train(settings: Settings) -> None:
             accuracy(mean, labels, told),
             accuracy(last, labels, told),
         )
-    encoder.save_pretrained(settings.folder / "text_encoder")

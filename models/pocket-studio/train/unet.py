@@ -92,21 +92,20 @@ def train(settings: Settings) -> None:
     weights = ((snr.clamp(max=5) + 1) / (snr + 1)).clamp(min=0.2)
 
     def keep() -> None:
-        model = {name: weight.clone() for name, weight in unet.state_dict().items()}
+        average.swap()
+        unet.save_pretrained(settings.folder / "unet")
+        average.swap()
         checkpoint.save(
             settings.folder / "unet.pt",
-            model=model,
+            model=unet.state_dict(),
             optimizer=optimizer.state_dict(),
             average=average.weights,
             step=step,
         )
-        average.swap()
-        unet.save_pretrained(settings.folder / "unet")
-        average.swap()
 
     began, first, mean = time.monotonic(), step, 0.0
     while step < settings.unet_steps:
-        pace(optimizer, RATE, step, settings.unet_steps)
+        pace(optimizer, RATE, step, settings.unet_steps, first)
         latents, ids = source.batch(settings.unet_batch)
         latents = latents.to(settings.device, memory_format=torch.channels_last)
         when = times(settings.unet_batch, source.numbers).to(settings.device)

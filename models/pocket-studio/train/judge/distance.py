@@ -1,4 +1,8 @@
-"""How far a set of pictures is from another in the classifier's features: the Fréchet distance of FID (Heusel et al., 2017)."""
+"""How far a set of pictures is from another in the classifier's features: the Fréchet distance of FID (Heusel et al., 2017).
+
+The classifier names products and was taught to see past blur, so this judges what shapes there are and how they vary; for soft edges
+there is the sharpness that the report prints, for lumps the eye.
+"""
 
 import torch
 from torch import Tensor

@@ -37,7 +37,7 @@ def sheet(
     walk = [every[i * stride % len(every)] for i in range(len(every))]
     seen = [combination for combination in walk if not held_out(*combination)]
     unseen = [combination for combination in walk if held_out(*combination)]
-    chosen = [seen[i % len(seen)] for i in range(SEEN)] + [unseen[i % len(unseen)] for i in range(HELD_OUT)]
+    chosen = [part[i % len(part)] for part, count in ((seen, SEEN), (unseen, HELD_OUT)) if part for i in range(count)]
     return [
         Prompt(f"a {c} {p} on a {BACKDROP_WORDS.get(b, b)} background", p, c, b, held_out(p, c, b))
         for p, c, b in chosen

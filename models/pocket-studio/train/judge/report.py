@@ -1,7 +1,7 @@
 """Judges a pipeline: `python -m train.judge.report FOLDER PIPELINE` draws the fixed sheet and prints figures.
 
 --products, --colours, --backdrops ask only for what a model knows. Colour and backdrop are measured, the product is named by the
-classifier, shapes are compared with renders of the very same shots; the distance between two sets of such renders is the floor.
+classifier, and all are compared with renders of the same prompts, whose own distance from another set of such renders is the floor.
 """
 
 import argparse
@@ -14,17 +14,16 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from renderer.library import render, scenes_of
-from renderer.scene import Shot
 from renderer.stock import BACKDROPS, COLOURS, PRODUCTS
 from train.judge.classifier import Classifier, small, train
 from train.judge.colour import Floats, backdrop_of, colour_of, load_or_measure
 from train.judge.distance import frechet_distance
 from train.judge.prompts import Prompt, sheet
 from train.pictures import VARIETY
+from train.shots import draw_untold
 
 SIZE = 256
 COLUMNS = 8
-log = logging.getLogger(__name__)
 
 
 def draw(pipeline: StableDiffusionPipeline, prompts: list[Prompt], steps: int, guidance: float) -> np.ndarray:
@@ -42,9 +41,10 @@ def draw(pipeline: StableDiffusionPipeline, prompts: list[Prompt], steps: int, g
 
 
 def renders(prompts: list[Prompt], seed: int) -> np.ndarray:
-    """The same shots by the renderer."""
-    shots = [Shot(p.product, p.colour, p.backdrop) for p in prompts]
-    return render(scenes_of(shots, np.random.default_rng(seed), VARIETY), SIZE)
+    """What the renderer makes of the same prompts."""
+    rng = np.random.default_rng(seed)
+    shots = [draw_untold(rng, p.product, p.colour, p.backdrop) for p in prompts]
+    return render(scenes_of(shots, rng, VARIETY), SIZE)
 
 
 def sharpness(pictures: np.ndarray) -> float:
@@ -76,18 +76,25 @@ def report(pictures: np.ndarray, prompts: list[Prompt], folder: Path) -> None:
     """Prints the figures, seen and held-out combinations apart, renders judged by the same judges beside them."""
     classifier, colours = train(folder), load_or_measure(folder)
     first, second = renders(prompts, 1001), renders(prompts, 1002)
-    for name, held in (("seen", False), ("held out", True)):
-        chosen = [i for i, p in enumerate(prompts) if p.held_out is held]
+    for name, kinds in (("seen", (False,)), ("held out", (True,)), ("all", (False, True))):
+        chosen = [i for i, p in enumerate(prompts) if p.held_out in kinds]
+        if not chosen:
+            continue
         asked = [prompts[i] for i in chosen]
-        print(f"{name:9} {len(chosen):4} model   {judge(pictures[chosen], asked, classifier, colours)}")
-        print(f"{name:9} {len(chosen):4} renders {judge(first[chosen], asked, classifier, colours)}")
-    a, b, c = (classifier.features(small(x)) for x in (pictures, first, second))
-    print(f"distance: model to renders {frechet_distance(a, b):.2f}, renders to renders {frechet_distance(c, b):.2f}")
+        a, b, c = (classifier.features(small(x[chosen])) for x in (pictures, first, second))
+        print(f"{name}, {len(chosen)} pictures")
+        print(
+            f"  model   {judge(pictures[chosen], asked, classifier, colours)}, {frechet_distance(a, b):.2f} from renders"
+        )
+        print(
+            f"  renders {judge(first[chosen], asked, classifier, colours)}, {frechet_distance(c, b):.2f} from renders"
+        )
     print(f"sharpness: model {sharpness(pictures):.1f}, renders {sharpness(first):.1f}")
 
 
 def contact_sheet(pictures: np.ndarray, target: Path) -> None:
-    """All pictures at half size."""
+    """All pictures at half size, in rows of COLUMNS; what does not fill a row is left out."""
+    pictures = pictures[: len(pictures) // COLUMNS * COLUMNS]
     half = pictures.reshape(len(pictures), SIZE // 2, 2, SIZE // 2, 2, 3).mean((2, 4)).astype(np.uint8)
     rows = half.reshape(-1, COLUMNS, SIZE // 2, SIZE // 2, 3).transpose(0, 2, 1, 3, 4)
     Image.fromarray(rows.reshape(-1, COLUMNS * SIZE // 2, 3)).save(target)
@@ -102,17 +109,17 @@ def main() -> None:
         parser.add_argument(f"--{name}", nargs="+", choices=table, default=table)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--sheet", type=Path, help="write all pictures here, as they were drawn")
-    parser.add_argument("--first", type=int, help="draw only so many for the sheet, and judge nothing")
+    parser.add_argument("--sheet", type=Path, help="write all pictures here, at half their size")
+    parser.add_argument("--every", type=int, help="draw only every so manyth prompt for the sheet, and judge nothing")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(2)
-    prompts = sheet(given.products, given.colours, given.backdrops)[: given.first]
+    prompts = sheet(given.products, given.colours, given.backdrops)[:: given.every]
     pipeline = StableDiffusionPipeline.from_pretrained(given.pipeline, dtype=torch.float32, safety_checker=None)
     pictures = draw(pipeline, prompts, given.steps, given.guidance)
     if given.sheet:
         contact_sheet(pictures, given.sheet)
-    if not given.first:
+    if not given.every:
         report(pictures, prompts, given.folder)
 
 
