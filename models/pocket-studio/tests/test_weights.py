@@ -1,15 +1,20 @@
 """The weights that are shipped draw what they are asked for, in the stock pipelines alone."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from safetensors.torch import load_file
 
+from train import autoencoder, text
+from train.export import export, resume
 from train.judge.colour import DIFFERENT, Floats, backdrop_colour, backdrop_of, colour_of, measure_renders
 from train.judge.prompts import Prompt, sheet
 from train.judge.report import draw, renders
+from train.settings import Settings
 
 MODEL = Path(__file__).resolve().parents[1]
 LIMIT = 40_000_000  # bytes of the repository
@@ -82,6 +87,22 @@ def test_a_red_mug_becomes_a_blue_one(pipeline: StableDiffusionPipeline, known: 
     assert [colour_of(x, known["mug", "white"]) for x in (first, second)] == ["red", "blue"]
     # The same mug: only its colour has changed.
     assert overlap(silhouette(first[None]), silhouette(second[None])) > 0.8
+
+
+def test_what_is_exported_can_be_trained_further(tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path / "run")
+    resume(settings, MODEL)
+    text.train(settings)
+    autoencoder.train(settings)  # both are done, and leave their parts alone
+    export(settings, tmp_path / "pipeline")
+    for name in ("training.json", "unet/config.json", "scheduler/scheduler_config.json"):
+        assert json.loads((tmp_path / "pipeline" / name).read_text()) == json.loads((MODEL / name).read_text())
+    for part in ("text_encoder/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model"):
+        before, after = (load_file(folder / f"{part}.safetensors") for folder in (MODEL, tmp_path / "pipeline"))
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[key], after[key]) for key in before)
+    with pytest.raises(FileExistsError, match="holds a model already"):
+        resume(settings, MODEL)
 
 
 def silhouette(pictures: np.ndarray) -> np.ndarray:

@@ -14,18 +14,16 @@ from train.average import Average
 from train.latents import path_of
 from train.pace import pace
 from train.pictures import Pictures
-from train.settings import LATENT_SIZE, Settings
+from train.settings import Settings
 
 RATE = 1e-3
-PIECE = 9  # latents a side; one at each border is not counted: its neighbours were cut away
-SCALE = 256 // LATENT_SIZE
 NOISE = 0.06  # about what a UNet leaves over
 KEEP = 250  # steps
 log = logging.getLogger(__name__)
 
 
-class Pieces:
-    """Random squares of latents with the pixels they stand for."""
+class Pairs:
+    """Random latents with the pictures they stand for: whole ones, because a border that is never counted shows as a frame."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
         self.pictures = Pictures(settings.folder / "pictures")
@@ -34,14 +32,10 @@ class Pieces:
         self.rng = np.random.default_rng(seed)
 
     def batch(self, count: int, device: str) -> tuple[Tensor, Tensor]:
-        """float latents (count, 16, PIECE, PIECE) and pixels (count, 3, PIECE * 16, PIECE * 16)."""
-        room = LATENT_SIZE - PIECE
-        latents = torch.empty(count, self.latents.shape[1], PIECE, PIECE)
-        pixels = np.empty((count, PIECE * SCALE, PIECE * SCALE, 3), np.uint8)
-        for j in range(count):
-            i, y, x = int(self.rng.integers(len(self.latents))), *self.rng.integers(0, room + 1, 2)
-            latents[j] = self.latents[i, :, y : y + PIECE, x : x + PIECE]
-            pixels[j] = self.pictures[i][y * SCALE : (y + PIECE) * SCALE, x * SCALE : (x + PIECE) * SCALE]
+        """float latents (count, 16, 16, 16) and pixels (count, 3, 256, 256)."""
+        chosen = self.rng.integers(0, len(self.latents), count)
+        pixels = np.stack([self.pictures[i] for i in chosen])
+        latents = self.latents[chosen].float()
         return latents.to(device, memory_format=torch.channels_last), to_tensor(pixels, device)
 
 
@@ -56,7 +50,7 @@ def train(settings: Settings) -> None:
     """Writes vae_decoder/ into the run's folder with every checkpoint."""
     state = checkpoint.load(settings.folder / "decoder.pt")
     step = int(state["step"]) if state else 0
-    source = Pieces(settings, seed=500 + step)
+    source = Pairs(settings, seed=500 + step)
     test = Pictures(settings.folder / "test")
     tests = to_tensor(np.stack([test[i] for i in range(48)]), settings.device)
     torch.manual_seed(step)
@@ -78,8 +72,7 @@ def train(settings: Settings) -> None:
         latents, wanted = source.batch(settings.decoder_batch, settings.device)
         with torch.autocast(settings.device, torch.bfloat16):
             seen = decoder((latents + NOISE * torch.randn_like(latents)) / factor)
-        inner = slice(SCALE, -SCALE)
-        loss = edge_loss(seen.float()[..., inner, inner], wanted[..., inner, inner])
+        loss = edge_loss(seen.float(), wanted)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)

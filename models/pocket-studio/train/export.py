@@ -13,7 +13,7 @@ from train.settings import Settings
 from train.unet import load_pipeline
 
 STEPS = "training.json"  # beside the weights: how far each stage has come
-LIMIT = 40_000_000  # bytes
+LIMIT = 40_000_000  # bytes of weights
 log = logging.getLogger(__name__)
 
 
@@ -29,10 +29,10 @@ def export(settings: Settings, target: Path) -> None:
     (target / STEPS).write_text(
         json.dumps({stage: state["step"] for stage, state in states.items() if state}, indent=2) + "\n"
     )
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    log.info("exported %s: %.1f MB", target, size / 1e6)
+    size = sum(path.stat().st_size for path in target.rglob("*.safetensors"))
+    log.info("exported %s: %.1f MB of weights", target, size / 1e6)
     if size > LIMIT:
-        raise ValueError(f"{target} holds {size} bytes, more than the {LIMIT} that fit into the repository")
+        raise ValueError(f"the weights in {target} take {size} bytes, more than the {LIMIT} that fit into the repository")
 
 
 def resume(settings: Settings, source: Path) -> None:
@@ -53,9 +53,8 @@ def resume(settings: Settings, source: Path) -> None:
     unet.save_pretrained(settings.folder / "unet")
     autoencoder.save_pretrained(settings.folder / "vae")
     parts: dict[str, nn.Module] = {"autoencoder": autoencoder, "unet": unet, "decoder": autoencoder.decoder}
+    checkpoint.save(settings.folder / "text.pt", step=steps.pop("text"))  # its readers are not exported
     for stage, step in steps.items():
-        if stage == "text":
-            continue  # its readers are not exported
         weights = [p.detach() for p in parts[stage].parameters()]
         checkpoint.save(settings.folder / f"{stage}.pt", model=parts[stage].state_dict(), average=weights, step=step)
     if "decoder" in steps:

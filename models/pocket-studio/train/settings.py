@@ -34,5 +34,5 @@ class Settings:
     coder_batch: int = 16
     unet_steps: int = 20_000
     unet_batch: int = 32
-    decoder_steps: int = 3_000
-    decoder_batch: int = 8
+    decoder_steps: int = 4_400
+    decoder_batch: int = 3

@@ -151,13 +151,11 @@ def accuracy(logits: Tensor, labels: Tensor, told: Tensor) -> list[float]:
 
 
 def train(settings: Settings) -> None:
-    """Writes tokenizer/ and text_encoder/ into the run's folder, again with every checkpoint; leaves an encoder alone that was laid out from
-    an exported pipeline. Raises ValueError once a UNet has learnt to read it.
-    """
+    """Writes tokenizer/ and text_encoder/ into the run's folder, again with every checkpoint. Raises ValueError once a UNet reads it."""
     path = settings.folder / "text.pt"
     state = checkpoint.load(path)
     step = int(state["step"]) if state else 0
-    if step >= settings.text_steps or (not state and (settings.folder / "text_encoder").exists()):
+    if step >= settings.text_steps:
         return
     checkpoint.refuse_after(settings.folder / "unet.pt")
     torch.manual_seed(step)
