@@ -32,7 +32,9 @@ def export(settings: Settings, target: Path) -> None:
     size = sum(path.stat().st_size for path in target.rglob("*.safetensors"))
     log.info("exported %s: %.1f MB of weights", target, size / 1e6)
     if size > LIMIT:
-        raise ValueError(f"the weights in {target} take {size} bytes, more than the {LIMIT} that fit into the repository")
+        raise ValueError(
+            f"the weights in {target} take {size} bytes, more than the {LIMIT} that fit into the repository"
+        )
 
 
 def resume(settings: Settings, source: Path) -> None:
